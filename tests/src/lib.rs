@@ -1,0 +1,1 @@
+//! What the contract and end-to-end tests share.

@@ -1,0 +1,33 @@
+//! Waiting until a started sandbox is ready, and saying why it is not.
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::stage::WORKFLOW;
+
+/// Seconds within which home and firewall stand, with much to spare.
+const PATIENCE: &str = "30";
+
+/// Waits, inside, for the file that the entrypoint makes when everything stands. No firewall, no agent: a sandbox whose start
+/// failed is stopped, so that the engine does not start it again and again.
+pub(crate) fn wait(cx: &Context, id: &str, name: &str) -> anyhow::Result<()> {
+    let docker = cx.docker();
+    let args = ["exec", "--user", "root", id, WORKFLOW, "enter", "--wait", PATIENCE, "--", "true"];
+    let output = docker.answer(docker.cmd(args))?;
+    if output.success() {
+        return Ok(());
+    }
+    let log = docker.answer(docker.cmd(["logs", "--tail", "30", id]))?;
+    docker.run(["stop", "--time", "2", id])?;
+    let said = format!("{}{}", log.text(), log.stderr);
+    let why = if said.trim().is_empty() { output.stderr } else { said };
+    Err(Failure::new(
+        Exit::Failed,
+        format!("sandbox `{name}` did not become ready; its entrypoint said:\n{}", indented(&why)),
+    )
+    .hint("nothing of an agent has run in it; mend the cause and run `cargo xtask sandbox-up --recreate`")
+    .into())
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,310 @@
+//! `sandbox-up`: whatever state a sandbox is in, afterwards it runs and is ready, or the error says why not.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::{find, quoted, ready, remember};
+use crate::config::Config;
+use crate::config::keys::Settings;
+use crate::context::Context;
+use crate::docker::container::{Container, Status};
+use crate::failure::{Exit, Failure};
+use crate::flags;
+use crate::image;
+use crate::manifest::Manifest;
+use crate::naming;
+use crate::run_spec::{RunSpec, differences};
+use crate::stage::Stage;
+use crate::target::Target;
+use crate::workspace::Workspace;
+
+/// What is wanted, validated.
+pub(crate) struct Wanted {
+    pub(crate) workspace: Workspace,
+    settings: Settings,
+    spec: RunSpec,
+    name: Option<String>,
+    recreate: bool,
+}
+
+/// What was done, for `--json`.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) name: String,
+    container: String,
+    workspace: String,
+    /// `created`, `started`, `resumed` or `running`.
+    action: &'static str,
+    /// Options that differ from those of its creation.
+    differs: Vec<String>,
+    /// The image has changed since.
+    stale_image: bool,
+}
+
+impl flags::SandboxUp {
+    pub(crate) fn run(self, cx: &Context) -> anyhow::Result<()> {
+        let dry_run = self.dry_run;
+        let wanted = self.wanted(cx)?;
+        if dry_run {
+            return preview(cx, &wanted);
+        }
+        let report = up(cx, &wanted)?;
+        if cx.ui.json() { cx.ui.data_json(&report) } else { Ok(()) }
+    }
+
+    fn wanted(self, cx: &Context) -> anyhow::Result<Wanted> {
+        let workspace = Workspace::locate(cx, Some(&self.path))?;
+        let (name, recreate) = (self.name.clone(), self.recreate);
+        let settings = Config::load(cx, Some(&workspace), self.table()?)?;
+        let spec = RunSpec::new(&workspace, &settings)?;
+        Ok(Wanted { workspace, settings, spec, name, recreate })
+    }
+
+    /// The flags as a layer of the configuration.
+    fn table(self) -> anyhow::Result<Table> {
+        let mut table = Table::new();
+        let texts = [("network", self.network), ("memory", self.memory), ("cpus", self.cpus)];
+        for (key, value) in texts {
+            table.extend(value.map(|value| (key.to_owned(), Value::String(value))));
+        }
+        let lists =
+            [("dns", self.dns), ("mounts", self.mount), ("ports", self.publish), ("allow", self.allow)];
+        for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+            table.insert(key.to_owned(), Value::Array(values.into_iter().map(Value::String).collect()));
+        }
+        let env = self.env.iter().map(|text| super::exec::variable(text));
+        let env: BTreeMap<String, String> = env.collect::<anyhow::Result<_>>()?;
+        if !env.is_empty() {
+            table.insert(
+                "env".into(),
+                Value::Table(env.into_iter().map(|(k, v)| (k, Value::String(v))).collect()),
+            );
+        }
+        Ok(table)
+    }
+}
+
+impl Wanted {
+    pub(super) fn spec(&self) -> &RunSpec {
+        &self.spec
+    }
+
+    /// The sandbox that the configuration alone describes.
+    pub(crate) fn plain(cx: &Context, workspace: Workspace) -> anyhow::Result<Self> {
+        let settings = Config::load(cx, Some(&workspace), Table::new())?;
+        let spec = RunSpec::new(&workspace, &settings)?;
+        Ok(Wanted { workspace, settings, spec, name: None, recreate: false })
+    }
+}
+
+/// Brings the sandbox up, and says what was done.
+pub(crate) fn up(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
+    let path = &wanted.workspace.path;
+    let lock = format!("up-{}", &crate::digest::sha256(path.as_str())[..16]);
+    let _lock =
+        cx.state.lock(&lock, || cx.ui.say("another `sandbox-up` works on this workspace; waiting for it"))?;
+    match find(cx, &wanted.workspace)? {
+        Some(container) if wanted.recreate => {
+            cx.docker().run(["rm", "--force", &container.id])?;
+            create(cx, wanted)
+        }
+        Some(container) => reuse(cx, wanted, &container),
+        None => create(cx, wanted),
+    }
+}
+
+fn reuse(cx: &Context, wanted: &Wanted, container: &Container) -> anyhow::Result<Report> {
+    refuse_another_name(wanted, container)?;
+    let (docker, id, name) = (cx.docker(), &container.id, container.name());
+    let action = match &container.state.status {
+        Status::Running => "running",
+        Status::Paused => {
+            docker.run(["unpause", id])?;
+            "resumed"
+        }
+        Status::Created | Status::Exited => {
+            docker.run(["start", id])?;
+            ready::wait(cx, id, name)?;
+            "started"
+        }
+        state => {
+            let path = quoted(&wanted.workspace.path);
+            return Err(Failure::new(
+                Exit::NoSandbox,
+                format!("sandbox `{name}` cannot be started (state: {state})"),
+            )
+            .hint(format!("replace it with `cargo xtask sandbox-up --recreate {path}`"))
+            .into());
+        }
+    };
+    remember(cx, &wanted.workspace, container)?;
+    let differs = differing_options(container, &wanted.spec);
+    let stale_image = image_is_stale(cx, wanted, container);
+    let report = report(container, wanted, action, differs, stale_image);
+    tell(cx, &report);
+    Ok(report)
+}
+
+fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
+    let docker = cx.docker();
+    // The list of containers and the build do not need each other.
+    let (listed, image) = std::thread::scope(|scope| {
+        let listed = scope.spawn(|| docker.list());
+        let image = image::ensure(cx, &wanted.settings);
+        (listed.join(), image)
+    });
+    let Ok(listed) = listed else { bail!("the list of containers could not be asked for") };
+    let (listed, (image, stage)) = (listed?, image?);
+    let path = &wanted.workspace.path;
+    let taken =
+        |name: &str| listed.iter().any(|entry| entry.name == name && entry.workspace != path.as_str());
+    let name = naming::name_for(&cx.state, path, wanted.name.as_deref(), taken)?;
+    let id = run(cx, wanted, &name, &image, &stage)?;
+    ready::wait(cx, &id, &name)?;
+    let report = Report {
+        name,
+        container: id,
+        workspace: path.to_string(),
+        action: "created",
+        differs: vec![],
+        stale_image: false,
+    };
+    tell(cx, &report);
+    Ok(report)
+}
+
+/// `docker run`; name and id are remembered at once, so that an interrupted start is found again.
+fn run(
+    cx: &Context,
+    wanted: &Wanted,
+    name: &str,
+    image: &image::Ready,
+    stage: &Stage,
+) -> anyhow::Result<String> {
+    let path = &wanted.workspace.path;
+    let described = serde_json::to_string(&wanted.spec.described())?;
+    let digest = wanted.spec.digest();
+    let labels = [
+        ("ao.sandbox", "true"),
+        ("ao.workspace", path.as_str()),
+        ("ao.spec", &digest),
+        ("ao.image", &image.digest),
+        ("ao.platform", image.target.platform()),
+        ("ao.options", &described),
+    ];
+    let mut args = wanted.spec.arguments(name, &labels);
+    args.push(image.name.clone());
+    cx.state.update(path, |known| known.name = Some(name.to_owned()))?;
+    let cmd = cx.docker().cmd(&args).envs(wanted.spec.environment());
+    let output = cx.docker().answer(cmd)?;
+    if !output.success() {
+        return Err(run_failed(cx, name, output.stderr.trim()));
+    }
+    let id = output.text().trim().to_owned();
+    let installed: Manifest = stage.manifest.clone();
+    cx.state.update(path, |known| {
+        known.container = Some(id.clone());
+        known.installed = Some(installed);
+    })?;
+    Ok(id)
+}
+
+/// A container that the engine made but could not start is removed; it carries our label and was made a moment ago.
+fn run_failed(cx: &Context, name: &str, said: &str) -> anyhow::Error {
+    let hint = if said.contains("is already in use") {
+        "a container that is not ours holds the name; choose another with `--name`"
+    } else if said.contains("port is already allocated") || said.contains("address already in use") {
+        "another program holds the port; choose another: `--publish OTHER:INSIDE`"
+    } else {
+        "the engine's reason is above; `cargo xtask doctor` checks the rest"
+    };
+    if !said.contains("is already in use")
+        && let Ok(Some(container)) = cx.docker().container(name)
+        && container.is_ours()
+        && container.state.status == Status::Created
+        && let Err(error) = cx.docker().run(["rm", "--force", &container.id])
+    {
+        cx.ui.warn(format!("{error:#}"));
+    }
+    Failure::new(Exit::Failed, format!("the engine did not start `{name}`: {said}")).hint(hint).into()
+}
+
+fn refuse_another_name(wanted: &Wanted, container: &Container) -> anyhow::Result<()> {
+    let Some(name) = &wanted.name else { return Ok(()) };
+    let full = format!("{}{}", naming::PREFIX, name.strip_prefix(naming::PREFIX).unwrap_or(name));
+    if full == container.name() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        format!("the workspace's sandbox is called `{}`, not `{full}`", container.name()),
+    )
+    .hint("a name is set at creation; `--recreate --name …` creates the sandbox anew")
+    .into())
+}
+
+/// The options that differ between a container and today, as lines.
+pub(crate) fn differing_options(container: &Container, spec: &RunSpec) -> Vec<String> {
+    if container.label("ao.spec") == Some(&spec.digest()) {
+        return vec![];
+    }
+    differences(container.label("ao.options"), &spec.described())
+}
+
+/// Whether today's image inputs are others than those of the container's image.
+pub(super) fn image_is_stale(cx: &Context, wanted: &Wanted, container: &Container) -> bool {
+    let target = container.label("ao.platform").map_or(Ok(Target::host()), Target::parse);
+    let today = target.and_then(|target| image::inputs_digest(cx, &wanted.settings, target));
+    today.is_ok_and(|today| container.label("ao.image") != Some(&today))
+}
+
+fn report(
+    container: &Container,
+    wanted: &Wanted,
+    action: &'static str,
+    differs: Vec<String>,
+    stale_image: bool,
+) -> Report {
+    Report {
+        name: container.name().to_owned(),
+        container: container.id.clone(),
+        workspace: wanted.workspace.path.to_string(),
+        action,
+        differs,
+        stale_image,
+    }
+}
+
+fn tell(cx: &Context, report: &Report) {
+    let word = if report.action == "running" { "is running already" } else { report.action };
+    cx.ui.say(format!("sandbox `{}` {word}", report.name));
+    for line in &report.differs {
+        cx.ui.warn(format!("set at creation, so not in effect: {line}"));
+    }
+    if report.stale_image {
+        cx.ui.warn("its image was built from other files than today's");
+    }
+    if !report.differs.is_empty() || report.stale_image {
+        cx.ui.say("`cargo xtask sandbox-up --recreate` creates it anew; workspace and logins stay");
+    }
+}
+
+fn preview(cx: &Context, wanted: &Wanted) -> anyhow::Result<()> {
+    let Some(container) = find(cx, &wanted.workspace)? else {
+        cx.ui.say(format!("would create a sandbox for `{}`", wanted.workspace.path));
+        return Ok(());
+    };
+    let (name, state) = (container.name(), &container.state.status);
+    let act = match state {
+        _ if wanted.recreate => "remove and create anew",
+        Status::Running => "leave as it is",
+        Status::Paused => "resume",
+        _ => "start",
+    };
+    cx.ui.say(format!("would {act}: sandbox `{name}` ({state})"));
+    differing_options(&container, &wanted.spec).iter().for_each(|line| cx.ui.say(format!("  {line}")));
+    Ok(())
+}
