@@ -36,7 +36,10 @@ pub(crate) struct Stage {
 impl flags::Stage {
     pub(crate) fn run(self, cx: &Context) -> anyhow::Result<()> {
         let target = self.target.as_deref().map_or(Ok(Target::host()), Target::parse)?;
-        let stage = Stage::build(cx, target, &self.profile)?;
+        let stage = match &self.binary {
+            Some(path) => Stage::with_binary(cx, &cx.cwd.join(path), target)?,
+            None => Stage::build(cx, target, &self.profile)?,
+        };
         stage.check_scripts(|_| true)?;
         if let Some(out) = &self.out {
             stage.write(&cx.cwd.join(out))?;
@@ -64,6 +67,12 @@ impl Stage {
     pub(crate) fn build(cx: &Context, target: Target, profile: &str) -> anyhow::Result<Self> {
         let built = build::build(cx, target, profile)?;
         Stage::new(cx, built.bytes, target)
+    }
+
+    /// Stages an executable that somebody built.
+    pub(crate) fn with_binary(cx: &Context, path: &Utf8Path, target: Target) -> anyhow::Result<Self> {
+        let bytes = fs::read(path).with_context(|| format!("failed to read `{path}`"))?;
+        Stage::new(cx, bytes, target).with_context(|| format!("cannot use `{path}`"))
     }
 
     /// Stages a given executable with the assets.

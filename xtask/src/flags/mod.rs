@@ -168,6 +168,9 @@ pub(crate) struct Stage {
     /// Cargo profile, as for `build`
     #[arg(long, default_value = "quick")]
     pub(crate) profile: String,
+    /// Stage this executable as `workflow` instead of building one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binary: Option<Utf8PathBuf>,
     /// Write the files and the manifest to this folder
     #[arg(long)]
     pub(crate) out: Option<Utf8PathBuf>,

@@ -157,10 +157,7 @@ impl Update<'_> {
         match self.source {
             Source::Build => Stage::build(self.cx, target, profile),
             Source::Last => Stage::new(self.cx, build::last(self.cx, target, profile)?, target),
-            Source::File(path) => {
-                let bytes = fs::read(path).with_context(|| format!("failed to read `{path}`"))?;
-                Stage::new(self.cx, bytes, target).with_context(|| format!("cannot push `{path}`"))
-            }
+            Source::File(path) => Stage::with_binary(self.cx, path, target),
         }
     }
 
