@@ -16,13 +16,20 @@ use crate::workspace::{OwnPlace, Workspace};
 const CAPABILITIES: [&str; 8] =
     ["NET_ADMIN", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "SETPCAP", "KILL"];
 
-/// The volumes that keep logins, and where they stand.
-pub(crate) const VOLUMES: [(&str, &str); 4] = [
-    ("ao-sandbox-claude-creds", "/home/agent/.claude"),
-    ("ao-sandbox-codex-creds", "/home/agent/.codex"),
-    ("ao-sandbox-opencode-creds", "/home/agent/.local/share/opencode"),
-    ("ao-sandbox-pi-creds", "/home/agent/.pi"),
+/// The agents whose logins are kept in a volume each, and where that stands.
+const VOLUMES: [(&str, &str); 4] = [
+    ("claude", "/home/agent/.claude"),
+    ("codex", "/home/agent/.codex"),
+    ("opencode", "/home/agent/.local/share/opencode"),
+    ("pi", "/home/agent/.pi"),
 ];
+
+/// The names of the login volumes, `ao-sandbox-claude-creds` and so on, with their places. `AO_SANDBOX_VOLUME_PREFIX` gives tests
+/// volumes of their own.
+pub(crate) fn volumes() -> Vec<(String, &'static str)> {
+    let prefix = std::env::var("AO_SANDBOX_VOLUME_PREFIX").unwrap_or_else(|_| "ao-sandbox-".to_owned());
+    VOLUMES.iter().map(|(agent, place)| (format!("{prefix}{agent}-creds"), *place)).collect()
+}
 
 /// A mount that the configuration asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +169,7 @@ impl RunSpec {
     }
 
     fn add_mounts(&self, add: &mut impl FnMut(&str, String)) {
-        for (volume, target) in VOLUMES {
+        for (volume, target) in volumes() {
             add(
                 "--mount",
                 format!("type=volume,source={volume},target={target},volume-label=ao.sandbox=true"),

@@ -25,7 +25,7 @@ use keys::{Form, KEYS, Key, Settings};
 pub(crate) const WORKSPACE_FILE: &str = "ao-sandbox.toml";
 
 /// Variables that begin like a key's but are none: of `xtask` itself and of the inside of a sandbox.
-const OTHER_VARIABLES: [&str; 12] = [
+const OTHER_VARIABLES: [&str; 13] = [
     "STATE_DIR",
     "ENGINE",
     "TRUST",
@@ -38,6 +38,7 @@ const OTHER_VARIABLES: [&str; 12] = [
     "EXEC",
     "E2E",
     "NAME",
+    "VOLUME_PREFIX",
 ];
 
 /// The merged layers.

@@ -4,7 +4,7 @@ use super::find;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::flags;
-use crate::run_spec::VOLUMES;
+use crate::run_spec;
 use crate::workspace::Workspace;
 
 impl flags::SandboxDown {
@@ -62,14 +62,14 @@ impl flags::SandboxDown {
     }
 }
 
-fn volumes() -> Vec<&'static str> {
-    VOLUMES.iter().map(|(name, _)| *name).collect()
+fn volumes() -> Vec<String> {
+    run_spec::volumes().into_iter().map(|(name, _)| name).collect()
 }
 
 fn remove_volumes(cx: &Context) -> anyhow::Result<()> {
     let docker = cx.docker();
     for name in volumes() {
-        let output = docker.answer(docker.cmd(["volume", "rm", name]))?;
+        let output = docker.answer(docker.cmd(["volume", "rm", &name]))?;
         if output.success() {
             cx.ui.say(format!("volume `{name}` is removed"));
         } else if output.stderr.contains("in use") {

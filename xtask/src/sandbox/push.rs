@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::manifest::{Entry, Manifest};
 use crate::release::{Answer, Installed, Status, parse};
+use crate::run::Output;
 use crate::stage::{Stage, WORKFLOW};
 
 /// Where a pushed release waits until it is installed.
@@ -49,8 +50,12 @@ impl Receiver<'_> {
         // The new binary installs the release that it came with; where it did not change, the installed one is the same.
         let program =
             if brings_workflow { format!("{incoming}/files{WORKFLOW}") } else { WORKFLOW.to_owned() };
-        let answer = self.answer(&program, &["install", release])?;
-        Ok(Pushed { answer, bytes })
+        let output = self.exec(&program, &["install", release])?;
+        // Another machine pushed the same release and its install has claimed the folder: ours asks the installed binary,
+        // which waits for that install and finds nothing left to do.
+        let claimed = brings_workflow && matches!(output.code, 126 | 127);
+        let output = if claimed { self.exec(WORKFLOW, &["install", release])? } else { output };
+        Ok(Pushed { answer: answer(&output)?, bytes })
     }
 
     fn copy(&self, tar: Vec<u8>) -> anyhow::Result<()> {
@@ -82,25 +87,14 @@ impl Receiver<'_> {
 
     /// Returns to the release before.
     pub(crate) fn rollback(&self) -> anyhow::Result<Answer> {
-        self.answer(WORKFLOW, &["rollback"])
+        answer(&self.exec(WORKFLOW, &["rollback"])?)
     }
 
-    fn answer(&self, program: &str, words: &[&str]) -> anyhow::Result<Answer> {
+    fn exec(&self, program: &str, words: &[&str]) -> anyhow::Result<Output> {
         let docker = self.cx.docker();
-        let mut args = vec!["exec", "--user", "root", self.id, program, "release"];
-        args.extend(words);
-        args.push("--json");
-        let output = docker.answer(docker.cmd(args).limit(LIMIT))?;
-        if output.stdout.is_empty() {
-            let said = output.stderr.trim();
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("the install gave no answer (exit code {}): {said}", output.code),
-            )
-            .hint("an interrupted install is undone by the next one; run the command again")
-            .into());
-        }
-        parse(&output.text())
+        let args = ["exec", "--user", "root", self.id, program, "release"];
+        let args = args.iter().chain(words).chain(&["--json"]);
+        docker.answer(docker.cmd(args).limit(LIMIT))
     }
 
     /// What is installed, each file hashed inside; none where nothing there can tell.
@@ -116,4 +110,14 @@ impl Receiver<'_> {
     pub(crate) fn apply_firewall(&self) -> anyhow::Result<()> {
         self.cx.docker().run(["exec", "--user", "root", self.id, "/opt/init-firewall.sh"]).map(drop)
     }
+}
+
+fn answer(output: &Output) -> anyhow::Result<Answer> {
+    if !output.stdout.is_empty() {
+        return parse(&output.text());
+    }
+    let said = output.stderr.trim();
+    Err(Failure::new(Exit::Failed, format!("the install gave no answer (exit code {}): {said}", output.code))
+        .hint("an interrupted install is undone by the next one; run the command again")
+        .into())
 }
