@@ -1,5 +1,7 @@
 //! A real engine: sandboxes for end-to-end tests, with names, image and volumes of their own, removed by id.
 
+#![expect(clippy::print_stderr, reason = "what a test leaves behind is named")]
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -78,7 +80,15 @@ impl Sandbox {
     /// A shell command in the sandbox, as root.
     #[track_caller]
     pub fn root(&self, script: &str) -> Finished {
-        self.xtask(&["sandbox-exec", "--root", "-w", self.workspace.to_str().expect("UTF-8"), "sh", "-c", script])
+        self.xtask(&[
+            "sandbox-exec",
+            "--root",
+            "-w",
+            self.workspace.to_str().expect("UTF-8"),
+            "sh",
+            "-c",
+            script,
+        ])
     }
 
     /// What the engine says of the container.
@@ -136,12 +146,19 @@ impl Mock {
         use std::io::BufRead as _;
         let script = repository().join("tests/mock/messages_api.py");
         let mut command = command("python3");
-        command.arg(script).args(["--host", "0.0.0.0", "--port", "0"]).args(args).stderr(std::process::Stdio::null());
+        command
+            .arg(script)
+            .args(["--host", "0.0.0.0", "--port", "0"])
+            .args(args)
+            .stderr(std::process::Stdio::null());
         let mut child = command.spawn().expect("python3 starts");
         let mut line = String::new();
         let pipe = child.stdout.take().expect("a pipe");
         std::io::BufReader::new(pipe).read_line(&mut line).expect("a line");
-        let port = line.split_whitespace().last().and_then(|word| word.rsplit(':').next()?.trim_matches('/').parse().ok());
+        let port = line
+            .split_whitespace()
+            .last()
+            .and_then(|word| word.rsplit(':').next()?.trim_matches('/').parse().ok());
         Mock { child, port: port.unwrap_or_else(|| panic!("no port in `{line}`")) }
     }
 }
