@@ -37,7 +37,7 @@ pub(crate) struct Report {
     container: String,
     workspace: String,
     /// `created`, `started`, `resumed` or `running`.
-    action: &'static str,
+    pub(crate) action: &'static str,
     /// Options that differ from those of its creation.
     differs: Vec<String>,
     /// The image has changed since.

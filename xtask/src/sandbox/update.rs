@@ -76,10 +76,11 @@ impl flags::SandboxUpdate {
     }
 }
 
-/// Updates the sandbox of a workspace with what is built now; onboarding's last step.
-pub(crate) fn update(cx: &Context, workspace: Workspace) -> anyhow::Result<()> {
+/// Updates the sandbox of a workspace with what is built now; onboarding's last step. `force` pushes all files, so that the way is
+/// proved also into a sandbox that was created a moment ago.
+pub(crate) fn update(cx: &Context, workspace: Workspace, force: bool) -> anyhow::Result<()> {
     let settings = Config::load(cx, Some(&workspace), toml::Table::new())?;
-    let (dry_run, force, started) = (false, false, Instant::now());
+    let (dry_run, started) = (false, Instant::now());
     Update { cx, workspace, settings, source: Source::Build, dry_run, force, started }.run()
 }
 

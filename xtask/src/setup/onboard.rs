@@ -34,8 +34,9 @@ impl flags::Onboard {
         if self.tools_only {
             return Ok(());
         }
-        let name = up::up(cx, &up::Wanted::plain(cx, workspace.clone())?)?.name;
-        update::update(cx, workspace.clone())?;
+        let report = up::up(cx, &up::Wanted::plain(cx, workspace.clone())?)?;
+        let name = &report.name;
+        update::update(cx, workspace.clone(), report.action == "created")?;
         let container = sandbox::running(cx, &workspace)?;
         prove(cx, &workspace, &container)?;
         let size = duration_shown(started.elapsed());

@@ -1,0 +1,147 @@
+#!/bin/bash
+# PID 1 of a sandbox: makes `agent` fit the owner of the workspace, lays its home, applies the firewall, and only then says
+# that the sandbox is ready. No firewall, no agent: where it fails, the container ends and says why. What lasts is s6-svscan,
+# which supervises the daemons of the firewall, reaps, and ends at once on SIGTERM.
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+
+run=/run/ao-sandbox
+services=/run/service
+home=/home/agent
+state=/var/lib/ao-sandbox
+
+say() {
+    printf 'entrypoint: %s\n' "$*" >&2
+}
+
+# Whoever waits for the start reads the reason here; PID 1 ends with it.
+fail() {
+    say "$1"
+    printf '%s\n' "$1" >"$run/error.txt"
+    return 1
+}
+
+# A user that holds a number which `agent` needs moves away. For the daemons it matters: the packet rules tell the proxy and the
+# resolver by their uid, and an `agent` of that uid would pass as one of them.
+make_room() {
+    local file=$1 number=$2 free=61000
+    while grep -q "^[^:]*:[^:]*:$free:" "$file"; do free=$((free + 1)); done
+    awk -F: -v OFS=: -v number="$number" -v free="$free" \
+        '$1 != "agent" && $3 == number { $3 = free } 1' "$file" >"$file.ao-new"
+    cat "$file.ao-new" >"$file"
+    rm "$file.ao-new"
+}
+
+# Gives `agent` the numbers of the workspace's owner; 0 means that root owns it, and `agent` stays who it is.
+adopt_owner() {
+    local uid=${AO_SANDBOX_UID:-0} gid=${AO_SANDBOX_GID:-0} old_uid old_gid
+    IFS=: read -r _ _ old_uid old_gid _ < <(grep '^agent:' /etc/passwd)
+    [[ $uid != 0 ]] || uid=$old_uid
+    [[ $gid != 0 ]] || gid=$old_gid
+    [[ $uid =~ ^[0-9]+$ && $gid =~ ^[0-9]+$ ]] || { fail "AO_SANDBOX_UID and AO_SANDBOX_GID must be numbers"; return 1; }
+    if [[ $uid != "$old_uid" || $gid != "$old_gid" ]]; then
+        make_room /etc/passwd "$uid"
+        make_room /etc/group "$gid"
+        sed -i "s/^agent:\([^:]*\):[0-9]*:[0-9]*:/agent:\1:$uid:$gid:/" /etc/passwd
+        sed -i "s/^agent:\([^:]*\):[0-9]*:/agent:\1:$gid:/" /etc/group
+    fi
+    agent_uid=$uid agent_gid=$gid
+}
+
+# Volumes keep the owner that they had in another sandbox. chown changes a folder after what is in it, so a folder that has the
+# right owner was done to its end.
+own_home() {
+    local path owner
+    while read -r owner path; do
+        [[ $owner == "$agent_uid:$agent_gid" ]] || chown -R -h "$agent_uid:$agent_gid" "$path"
+    done < <(stat -c '%u:%g %n' "$home" "$home"/.[!.]* 2>/dev/null)
+}
+
+# As `agent`: what it left in its home, a symbolic link to /etc for one, can then lead root nowhere.
+as_agent() {
+    HOME=$home s6-setuidgid agent "$@"
+}
+
+# Lays what is missing, then gives Claude Code what it would ask at its first start. A value of the user's own wins.
+lay_home() {
+    local skeleton=/usr/share/ao-sandbox/home-skeleton
+    own_home
+    [[ -d $skeleton ]] || return 0
+    as_agent cp -R --update=none "$skeleton/." "$home/"
+    as_agent bash -s -- "$skeleton/.claude" "$home/.claude" "${AO_SANDBOX_WORKSPACE:-}" <<'AGENT'
+merge() { # FILE FILTER: the skeleton's values below the user's; the file is replaced only by another content
+    local new
+    new=$(jq -s --arg workspace "$workspace" "$2" "$skeleton/$1" "$folder/$1") || return 0
+    if [[ $new != "$(jq . "$folder/$1")" ]]; then
+        printf '%s\n' "$new" >"$folder/$1.ao-new" && mv -f "$folder/$1.ao-new" "$folder/$1"
+    fi
+}
+skeleton=$1 folder=$2 workspace=$3
+umask 077
+[[ ! -s $folder/settings.json ]] || merge settings.json '.[0] * .[1]'
+[[ ! -s $folder/.claude.json ]] || merge .claude.json '(.[0] * .[1]) as $all
+    | if $workspace == "" then $all else $all | .projects[$workspace].hasTrustDialogAccepted = true end'
+AGENT
+}
+
+# Where root owns the workspace, `agent` writes it by ACLs: an entry of its own on everything there, and a default entry on each
+# folder, so that what either side makes later can be written by both. Mounts that are read-only (.git/hooks, .git/config) say no,
+# and are meant to. Once done it is seen at the top folder.
+grant_workspace() {
+    local path
+    [[ ${AO_SANDBOX_UID:-0} == 0 ]] || return 0
+    while IFS= read -r path; do
+        [[ -n $path && -d $path ]] || continue
+        getfacl -cp "$path" 2>/dev/null | grep -q "^default:user:\(agent\|$agent_uid\):rwx" && continue
+        # The top folder comes last: a run that was killed half-way is done again.
+        find "$path" -xdev -mindepth 1 \( -type d -o -type f \) -print0 \
+            | xargs -0r setfacl -m "u:$agent_uid:rwX" 2>/dev/null || :
+        find "$path" -xdev -mindepth 1 -type d -print0 \
+            | xargs -0r setfacl -m "d:u:$agent_uid:rwX" 2>/dev/null || :
+        setfacl -m "u:$agent_uid:rwx,d:u:$agent_uid:rwx" "$path" \
+            || say "\`agent\` cannot write \`$path\`: its file system takes no ACLs"
+    done <<<"${AO_SANDBOX_WRITE_ACL:-}"
+}
+
+# The lines that this sandbox adds to the allowlist; from then on the file counts.
+lay_allowlist() {
+    [[ -e $state/allowlist ]] || (umask 077; mkdir -p "$state"; printf '%s\n' "${AO_SANDBOX_ALLOW:-}" >"$state/allowlist")
+}
+
+# A folder for s6: each service stays down until the firewall starts it.
+lay_services() {
+    local service
+    mkdir -p "$services/.s6-svscan"
+    for service in /etc/ao-sandbox/services/*/; do
+        service=${service%/}
+        service=${service##*/}
+        mkdir "$services/$service"
+        ln -s "/etc/ao-sandbox/services/$service/run" "$services/$service/run"
+        : >"$services/$service/down"
+        printf '500\n' >"$services/$service/timeout-kill"
+    done
+    ln -s /etc/ao-sandbox/finish "$services/.s6-svscan/finish"
+}
+
+# Beside s6-svscan: home and firewall at once, then the word that both stand.
+bring_up() {
+    local home_job firewall_job
+    lay_home & home_job=$!
+    /opt/init-firewall.sh 2>"$run/firewall.txt" & firewall_job=$!
+    grant_workspace
+    wait "$firewall_job" || { fail "the firewall does not stand: $(<"$run/firewall.txt")"; return 1; }
+    [[ ! -s $run/firewall.txt ]] || say "$(<"$run/firewall.txt")"
+    wait "$home_job" || { fail 'the home of agent could not be laid'; return 1; }
+    : >"$run/ready"
+}
+
+rm -rf "$run" "$services"
+mkdir -p "$run"
+workflow release recover || { fail 'an interrupted update could not be mended'; exit 1; }
+adopt_owner
+lay_allowlist
+lay_services
+{ bring_up || s6-svscanctl -t "$services"; } &
+exec s6-svscan "$services"
