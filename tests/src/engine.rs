@@ -33,6 +33,7 @@ pub fn needed() {
 pub struct Sandbox {
     pub person: Person,
     pub workspace: PathBuf,
+    image: String,
 }
 
 impl Sandbox {
@@ -50,10 +51,17 @@ impl Sandbox {
 
     fn planned_for(mut person: Person, name: &str) -> Self {
         needed();
-        person.set("AO_SANDBOX_IMAGE", IMAGE);
+        let own = person.folder.path().file_name().expect("a name").to_string_lossy().to_lowercase();
+        let has_own_assets = person.assets.starts_with(person.folder.path());
+        let image = if has_own_assets {
+            format!("ao-sandbox-e2e:{}", own.trim_start_matches('.'))
+        } else {
+            IMAGE.to_owned()
+        };
+        person.set("AO_SANDBOX_IMAGE", image.as_str());
         person.set("AO_SANDBOX_VOLUME_PREFIX", VOLUMES);
         let workspace = person.workspace(name);
-        Sandbox { person, workspace }
+        Sandbox { person, workspace, image }
     }
 
     /// A running sandbox.
@@ -108,7 +116,7 @@ impl Sandbox {
 
     /// The file of an asset that this person may change.
     pub fn asset(&self, path: &str) -> PathBuf {
-        self.person.root.join("sandbox-assets/rootfs").join(path)
+        self.person.assets.join("rootfs").join(path)
     }
 
     /// Adds to the end of an asset.
@@ -128,6 +136,9 @@ impl Drop for Sandbox {
             if docker(&["rm", "--force", id]).code != 0 {
                 eprintln!("container {id} stays behind");
             }
+        }
+        if self.image != IMAGE && docker(&["image", "rm", &self.image]).code != 0 {
+            eprintln!("image {} stays behind", self.image);
         }
     }
 }

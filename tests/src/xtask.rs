@@ -43,8 +43,8 @@ pub fn workflow() -> PathBuf {
 /// A person's surroundings: a temporary home and state, and a folder to stand in.
 pub struct Person {
     pub folder: tempfile::TempDir,
-    /// Stands in for this repository, so that a test may change assets and configuration.
-    pub root: PathBuf,
+    /// The assets of this person, which a test may change where they are a copy.
+    pub assets: PathBuf,
     env: Vec<(String, String)>,
 }
 
@@ -52,20 +52,24 @@ impl Person {
     /// With this repository's own assets.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Person { folder, root: repository(), env: vec![] }
+        Person { folder, assets: repository().join("sandbox-assets"), env: vec![] }
     }
 
-    /// With a copy of the assets and of the configuration that may be changed.
+    /// With a copy of the assets that may be changed.
     pub fn with_own_assets() -> Self {
-        let person = Person::new();
-        let root = person.folder.path().join("repository");
-        std::fs::create_dir_all(root.join("xtask")).expect("a folder");
-        run(command("cp").arg("-a").arg(repository().join("sandbox-assets")).arg(&root)).ok();
-        std::fs::copy(repository().join("Cargo.toml"), root.join("Cargo.toml")).expect("a copy");
-        // Asking this machine's package clients takes a second, and these tests are not about their answer.
-        std::fs::write(root.join("sandbox-assets/rootfs/etc/ao-sandbox/registries.json"), "{}")
-            .expect("a file");
-        Person { root, ..person }
+        let mut person = Person::new();
+        run(command("cp").arg("-a").arg(&person.assets).arg(person.folder.path())).ok();
+        person.assets = person.folder.path().join("sandbox-assets");
+        let assets = person.assets.to_str().expect("UTF-8").to_owned();
+        person.set("AO_SANDBOX_ASSETS", assets);
+        person
+    }
+
+    /// Asking this machine's package clients takes a second; a test that is not about their answer does without.
+    #[must_use]
+    pub fn without_registries(self) -> Self {
+        std::fs::write(self.assets.join("rootfs/etc/ao-sandbox/registries.json"), "{}").expect("a file");
+        self
     }
 
     /// A variable for every command of this person.
@@ -86,7 +90,6 @@ impl Person {
     pub fn command(&self, folder: &Path, args: &[&str]) -> Command {
         let mut command = command(xtask());
         command.args(args).current_dir(folder);
-        command.env("CARGO_MANIFEST_DIR", self.root.join("xtask"));
         command.env("AO_SANDBOX_STATE_DIR", self.folder.path().join("state"));
         command.env_remove("AO_SANDBOX_E2E").env_remove("DOCKER_HOST");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

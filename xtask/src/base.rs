@@ -74,7 +74,7 @@ fn bootstrap(cx: &Context) -> anyhow::Result<()> {
     cmd.run().context("failed to build the base from Debian packages")?;
     drop(step);
     let step = cx.ui.step("importing it");
-    let change = "LABEL ao.sandbox=true";
+    let change = "LABEL ao.sandbox.image=true";
     cx.docker().run(["import", "--change", change, tar.as_str(), IMPORTED])?;
     drop(step);
     fs::remove_file(&tar).with_context(|| format!("failed to remove `{tar}`"))

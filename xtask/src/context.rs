@@ -33,8 +33,10 @@ impl Context {
         self.docker.get_or_init(|| Docker::locate(self.ui))
     }
 
+    /// The folder of the assets; `AO_SANDBOX_ASSETS` names another one, to try a change beside the checkout.
     pub(crate) fn assets(&self) -> Utf8PathBuf {
-        self.root.join("sandbox-assets")
+        let other = std::env::var("AO_SANDBOX_ASSETS").ok().filter(|path| !path.is_empty());
+        other.map_or_else(|| self.root.join("sandbox-assets"), |path| self.cwd.join(path))
     }
 }
 

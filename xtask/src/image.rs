@@ -2,7 +2,8 @@
 //! one hold the same bytes.
 //!
 //! Two labels tell whether it is fresh, without asking the builder: `ao.image`, the digest of what the slow layers are made of,
-//! and `ao.release`, the name of the release in the last layer.
+//! and `ao.release`, the name of the release in the last layer. Containers inherit an image's labels, so `ao.sandbox`, which marks a
+//! sandbox, is not among them.
 
 use std::fs;
 
@@ -27,6 +28,8 @@ use crate::target::Target;
 
 /// Where the image keeps the manifest of the release in it.
 const INSTALLED: &str = "/var/lib/ao-sandbox/manifest.json";
+/// Raised where this file labels or builds images in another way, so that older ones count as stale.
+const FORM: &str = "2";
 /// The parts of `sandbox-assets/` that the slow layers are made of.
 const INPUTS: [&str; 3] = ["Dockerfile", "image", "home-skeleton"];
 
@@ -34,6 +37,8 @@ const INPUTS: [&str; 3] = ["Dockerfile", "image", "home-skeleton"];
 #[derive(Debug, Serialize)]
 pub(crate) struct Ready {
     pub(crate) name: String,
+    /// The engine's id; the name may be given to another image at any moment.
+    pub(crate) id: String,
     /// The label `ao.image`.
     pub(crate) digest: String,
     #[serde(skip)]
@@ -83,7 +88,9 @@ fn ensure_as(cx: &Context, settings: &Settings, manner: &Manner) -> anyhow::Resu
     let stage = stage?;
     let digest = inputs_digest(cx, settings, target)?;
     let fresh = image.as_ref().is_some_and(|image| is_fresh(image, &digest, &stage));
-    let ready = Ready { name: settings.image.clone(), digest, target, unchanged: fresh && !manner.no_cache };
+    let id = image.map(|image| image.id).unwrap_or_default();
+    let ready =
+        Ready { name: settings.image.clone(), id, digest, target, unchanged: fresh && !manner.no_cache };
     if ready.unchanged {
         return Ok((ready, stage));
     }
@@ -96,11 +103,30 @@ fn ensure_as(cx: &Context, settings: &Settings, manner: &Manner) -> anyhow::Resu
         return Ok((ready, stage));
     }
     stage.check_scripts(|_| true)?;
-    build(cx, settings, manner, &ready, &stage)?;
-    if let Some(old) = image {
+    let ready = build_alone(cx, settings, manner, ready, &stage)?;
+    Ok((ready, stage))
+}
+
+/// Builds, unless another `xtask` has just done so.
+fn build_alone(
+    cx: &Context,
+    settings: &Settings,
+    manner: &Manner,
+    ready: Ready,
+    stage: &Stage,
+) -> anyhow::Result<Ready> {
+    let _lock = cx.state.lock("image", || cx.ui.say("another command builds an image; waiting for it"))?;
+    let old = cx.docker().image(&settings.image)?;
+    if let Some(image) =
+        old.as_ref().filter(|image| !manner.no_cache && is_fresh(image, &ready.digest, stage))
+    {
+        return Ok(Ready { id: image.id.clone(), ..ready });
+    }
+    let id = build(cx, settings, manner, &ready, stage)?;
+    if let Some(old) = old.filter(|old| old.id != id) {
         remove_replaced(cx, &old);
     }
-    Ok((ready, stage))
+    Ok(Ready { id, ..ready })
 }
 
 fn is_fresh(image: &Image, digest: &str, stage: &Stage) -> bool {
@@ -109,7 +135,7 @@ fn is_fresh(image: &Image, digest: &str, stage: &Stage) -> bool {
 
 /// The digest of what the slow layers are built from: the files, the base, the agents, the CA bundle.
 pub(crate) fn inputs_digest(cx: &Context, settings: &Settings, target: Target) -> anyhow::Result<String> {
-    let mut parts: Vec<Vec<u8>> = vec![];
+    let mut parts: Vec<Vec<u8>> = vec![FORM.into()];
     for name in INPUTS {
         let mut files = vec![];
         list(&cx.assets().join(name), &mut files)?;
@@ -144,27 +170,27 @@ fn build(
     manner: &Manner,
     ready: &Ready,
     stage: &Stage,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     let base = base::ensure(cx, &settings.base)?;
-    let context = TempFolder::new()?;
-    fill_context(cx, settings, context.path()?, stage)?;
-    let args = arguments(settings, manner, ready, &base, stage, context.path()?);
+    let folder = TempFolder::new()?;
+    let (context, id_file) = (folder.path()?.join("context"), folder.path()?.join("id"));
+    fs::create_dir(&context).with_context(|| format!("failed to create `{context}`"))?;
+    fill_context(cx, settings, &context, stage)?;
+    let args = arguments(settings, manner, ready, &base, stage);
     let step = cx.ui.step(format!("building image `{}`", ready.name));
-    let cmd = cx.docker().cmd(args);
+    let cmd = cx.docker().cmd(args).args(["--iidfile", id_file.as_str(), context.as_str()]);
     cmd.follow(|line| {
         cx.ui.detail(line);
         step.note(line);
     })
     .with_context(|| format!("failed to build image `{}`", ready.name))?;
     drop(step);
-    let size = cx.docker().image(&ready.name)?.map_or(0, |image| image.size);
-    cx.ui.say(format!(
-        "image `{}` holds release {} ({})",
-        ready.name,
-        short(&stage.manifest.release),
-        sizes::shown(size)
-    ));
-    Ok(())
+    let id =
+        fs::read_to_string(&id_file).with_context(|| format!("the builder wrote no id to `{id_file}`"))?;
+    let size = cx.docker().image(id.trim())?.map_or(0, |image| image.size);
+    let release = short(&stage.manifest.release);
+    cx.ui.say(format!("image `{}` holds release {release} ({})", ready.name, sizes::shown(size)));
+    Ok(id.trim().to_owned())
 }
 
 /// The folder that the builder gets: the slow parts as files, the release as one tar whose headers carry owner and mode.
@@ -185,17 +211,10 @@ fn fill_context(cx: &Context, settings: &Settings, context: &Utf8Path, stage: &S
     write(&context.join("release.tar"), &stage.tar("", INSTALLED, |_| true)?)
 }
 
-fn arguments(
-    settings: &Settings,
-    manner: &Manner,
-    ready: &Ready,
-    base: &str,
-    stage: &Stage,
-    context: &Utf8Path,
-) -> Vec<String> {
+fn arguments(settings: &Settings, manner: &Manner, ready: &Ready, base: &str, stage: &Stage) -> Vec<String> {
     let mut args: Vec<String> = vec!["build".into(), "--tag".into(), ready.name.clone()];
     for label in [
-        "ao.sandbox=true".to_owned(),
+        "ao.sandbox.image=true".to_owned(),
         format!("ao.image={}", ready.digest),
         format!("ao.release={}", stage.manifest.release),
     ] {
@@ -208,13 +227,12 @@ fn arguments(
         args.extend(["--platform".into(), platform.platform().into()]);
     }
     args.extend(manner.no_cache.then(|| "--no-cache".into()));
-    args.push(context.to_string());
     args
 }
 
 /// The image that had the name before is ours and useless now, unless a container still runs from it: then the engine refuses.
 fn remove_replaced(cx: &Context, old: &Image) {
-    if old.label("ao.sandbox") == Some("true")
+    if old.label("ao.sandbox.image") == Some("true")
         && let Ok(output) = cx.docker().cmd(["image", "rm", &old.id]).probe()
         && !output.success()
     {

@@ -18,7 +18,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let mut person = Person::with_own_assets();
+        let mut person = Person::with_own_assets().without_registries();
         let docker = StandIn::for_person(&mut person);
         let workspace = person.workspace("app");
         Scene { person, docker, workspace }
@@ -117,8 +117,7 @@ fn a_broken_script_is_refused_with_file_and_line_before_anything_is_sent() {
     for (content, words) in [("#!/bin/bash\nif true\n", "line 3"), ("#!/bin/bash\ntrue\r\n", "line 2")] {
         let scene = Scene::in_state("running");
         scene.docker.fails("exec *release status*", 1, "");
-        fs::write(scene.person.root.join("sandbox-assets/rootfs/opt/init-firewall.sh"), content)
-            .expect("a file");
+        fs::write(scene.person.assets.join("rootfs/opt/init-firewall.sh"), content).expect("a file");
         scene.update(&[]).fails(1).says("/opt/init-firewall.sh").says(words);
         assert!(!scene.docker.calls().iter().any(|call| call.starts_with("cp ")));
     }
@@ -157,11 +156,8 @@ fn what_is_remembered_saves_the_question_and_only_changes_are_sent() {
     let scene = Scene::in_state("running");
     scene.install_answers(&json!({"status": "installed", "release": "r", "files": []}), 0);
     scene.update(&[]).ok();
-    fs::write(
-        scene.person.root.join("sandbox-assets/rootfs/etc/ao-sandbox/allowlist"),
-        "changed.example.com\n",
-    )
-    .expect("a file");
+    fs::write(scene.person.assets.join("rootfs/etc/ao-sandbox/allowlist"), "changed.example.com\n")
+        .expect("a file");
     scene.docker.forget_calls();
     scene.update(&[]).ok();
     let kinds = scene.docker.verbs();
@@ -222,11 +218,8 @@ fn files_that_turn_out_to_be_missing_are_pushed_in_a_second_go() {
     let mut status = scene.manifest();
     status["ok"] = true.into();
     scene.docker.answers("exec *release status*", &status.to_string());
-    fs::write(
-        scene.person.root.join("sandbox-assets/rootfs/etc/ao-sandbox/allowlist"),
-        "changed.example.com\n",
-    )
-    .expect("a file");
+    fs::write(scene.person.assets.join("rootfs/etc/ao-sandbox/allowlist"), "changed.example.com\n")
+        .expect("a file");
     scene.docker.answers("cp - *", "");
     let mismatch = json!({"status": "base-mismatch", "release": "r", "missing": ["/usr/local/bin/workflow"]});
     scene.docker.answers_with_code("exec *release install*", &mismatch.to_string(), 1);

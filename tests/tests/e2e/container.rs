@@ -89,7 +89,7 @@ fn up_may_be_repeated_and_says_what_differs() {
 fn a_start_without_a_firewall_fails_closed_and_says_why() {
     let sandbox = Sandbox::planned("closed-app");
     let up = sandbox.xtask(&["sandbox-up", "--allow", "NOT A NAME"]);
-    up.fails(1).says("did not become ready").says("NOT A NAME");
+    up.fails(1).says("did not become ready").says("allowlist:1: `NOT`");
     assert_eq!(sandbox.inspect()["State"]["Status"], "exited");
 }
 

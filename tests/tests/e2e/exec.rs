@@ -28,11 +28,7 @@ fn a_time_limit_ends_the_command_inside_too() {
     let started = Instant::now();
     sandbox.xtask(&["sandbox-exec", "--timeout", "1", ".", "sh", "-c", "sleep 4242 & sleep 4242"]).fails(124);
     assert!(started.elapsed() < Duration::from_secs(8));
-    assert_eq!(
-        sandbox.sh("pgrep -fc 'sleep 4242' || true").ok().stdout.trim().lines().last(),
-        Some("1"),
-        "only the shell that asks"
-    );
+    assert_eq!(sandbox.sh("pgrep -xf 'sleep 4242' || true").ok().stdout, "");
 }
 
 #[test]
@@ -43,7 +39,7 @@ fn an_interruption_here_reaches_the_process_there() {
         .command(&sandbox.workspace, &["sandbox-exec", ".", "sleep", "4343"])
         .spawn()
         .expect("xtask starts");
-    let running = || sandbox.sh("pgrep -x sleep || true").ok().stdout.trim().lines().count() == 1;
+    let running = || sandbox.sh("pgrep -xf 'sleep 4343' || true").ok().stdout.trim().lines().count() == 1;
     eventually("the command runs inside", Duration::from_secs(10), running);
     let kill = tests::process::run(tests::process::command("kill").args(["-INT", &child.id().to_string()]));
     kill.ok();

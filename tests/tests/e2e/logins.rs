@@ -9,7 +9,7 @@ const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"sk-ant-oat01-made-up","r
 
 #[test]
 fn login_identity_and_hostname_survive_down_rebuild_and_up() {
-    let sandbox = Sandbox::planned("login-app");
+    let sandbox = Sandbox::planned_with_own_assets("login-app");
     sandbox.xtask(&["sandbox-up"]).ok();
     sandbox.sh("claude -p hello >/dev/null 2>&1 </dev/null || true").ok();
     sandbox

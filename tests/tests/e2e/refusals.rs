@@ -42,8 +42,7 @@ fn a_dynamic_binary_and_a_broken_script_change_nothing() {
 fn a_container_that_is_not_ours_is_never_touched() {
     let sandbox = Sandbox::planned("foreign-app");
     let image = tests::engine::IMAGE;
-    let up = Sandbox::up("foreign-warm-up");
-    drop(up);
+    drop(Sandbox::up("foreign-warm-up"));
     let name = "ao-sandbox-foreign-app";
     let run = docker(&[
         "run",

@@ -25,7 +25,7 @@ use keys::{Form, KEYS, Key, Settings};
 pub(crate) const WORKSPACE_FILE: &str = "ao-sandbox.toml";
 
 /// Variables that begin like a key's but are none: of `xtask` itself and of the inside of a sandbox.
-const OTHER_VARIABLES: [&str; 13] = [
+const OTHER_VARIABLES: [&str; 14] = [
     "STATE_DIR",
     "ENGINE",
     "TRUST",
@@ -39,6 +39,7 @@ const OTHER_VARIABLES: [&str; 13] = [
     "E2E",
     "NAME",
     "VOLUME_PREFIX",
+    "ASSETS",
 ];
 
 /// The merged layers.

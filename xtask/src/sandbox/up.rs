@@ -196,7 +196,8 @@ fn run(
         ("ao.options", &described),
     ];
     let mut args = wanted.spec.arguments(name, &labels);
-    args.push(image.name.clone());
+    // By id: the name may be given to another image between the build and this run.
+    args.push(image.id.clone());
     cx.state.update(path, |known| known.name = Some(name.to_owned()))?;
     let cmd = cx.docker().cmd(&args).envs(wanted.spec.environment());
     let output = cx.docker().answer(cmd)?;

@@ -38,9 +38,8 @@ impl<'a> Scene<'a> {
     /// Assets and binary that differ from the other letter's in each of the three files.
     fn lay_release(&self, letter: &str, binary: &[u8]) -> anyhow::Result<()> {
         let root = self.folder.path()?.join(letter);
-        fs::create_dir_all(root.join("xtask"))?;
+        fs::create_dir_all(&root)?;
         Cmd::new("cp").args(["-a", self.cx.assets().as_str(), root.as_str()]).run()?;
-        fs::copy(self.cx.root.join("Cargo.toml"), root.join("Cargo.toml"))?;
         for file in COPIED {
             let path = root.join("sandbox-assets/rootfs").join(file);
             let text = fs::read_to_string(&path).with_context(|| format!("failed to read `{path}`"))?;
@@ -57,7 +56,7 @@ impl<'a> Scene<'a> {
     /// A's and B's turn by turn.
     pub(super) fn next_release(&self) -> anyhow::Result<Utf8PathBuf> {
         self.turn.set(self.turn.get() + 1);
-        Ok(self.folder.path()?.join(if self.turn.get() % 2 == 0 { "a" } else { "b" }))
+        Ok(self.folder.path()?.join(if self.turn.get().is_multiple_of(2) { "a" } else { "b" }))
     }
 
     pub(super) fn workspace(&self) -> anyhow::Result<Utf8PathBuf> {
@@ -76,17 +75,17 @@ impl<'a> Scene<'a> {
 
     /// This very program, as a person would start it.
     pub(super) fn xtask(&self, args: &[&str]) -> anyhow::Result<()> {
-        self.own(&self.cx.root)?.args(args).run()
+        self.own(&self.cx.assets())?.args(args).run()
     }
 
     /// The same with other assets.
     pub(super) fn xtask_with(&self, root: &Utf8Path, args: &[&str]) -> anyhow::Result<()> {
-        self.own(root)?.args(args).run()
+        self.own(&root.join("sandbox-assets"))?.args(args).run()
     }
 
-    fn own(&self, root: &Utf8Path) -> anyhow::Result<Cmd> {
+    fn own(&self, assets: &Utf8Path) -> anyhow::Result<Cmd> {
         let own = std::env::current_exe().context("failed to find this program")?;
-        Ok(Cmd::new(own).dir(self.workspace()?).env("CARGO_MANIFEST_DIR", root.join("xtask")))
+        Ok(Cmd::new(own).dir(self.workspace()?).env("AO_SANDBOX_ASSETS", assets))
     }
 
     pub(super) fn docker(&self, args: &[&str]) -> anyhow::Result<String> {
