@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -143,10 +143,18 @@ fn with_private_address(entry: &str) -> String {
     let host = entry.split(':').next().unwrap_or(entry);
     let found = (host, 443).to_socket_addrs().ok();
     let private = found.into_iter().flatten().find_map(|address| match address.ip() {
-        IpAddr::V4(ip) if ip.is_private() => Some(format!("{ip}/32")),
+        IpAddr::V4(ip) if is_refused(ip) => Some(format!("{ip}/32")),
         _ => None,
     });
     private.map_or_else(|| entry.to_owned(), |cidr| format!("{entry} private={cidr}"))
+}
+
+/// Addresses that the firewall's resolver takes for rebinding: private, carrier-grade and test ranges.
+fn is_refused(ip: Ipv4Addr) -> bool {
+    let [a, b, ..] = ip.octets();
+    let shared = a == 100 && (64..128).contains(&b);
+    let benchmark = a == 198 && (b == 18 || b == 19);
+    ip.is_private() || ip.is_documentation() || ip.is_link_local() || shared || benchmark
 }
 
 fn key() -> String {

@@ -172,6 +172,23 @@ impl Cmd {
         Ok(())
     }
 
+    /// Reads stdout and stderr line by line until one is what was waited for, and ends the process then. False where it ended
+    /// before.
+    pub(crate) fn until(self, mut wanted: impl FnMut(&str) -> bool) -> anyhow::Result<bool> {
+        let shown = self.shown();
+        let reader = self.expression().stderr_to_stdout().reader();
+        let mut reader = BufReader::new(reader.with_context(|| format!("failed to start `{shown}`"))?);
+        let mut line = vec![];
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            if wanted(String::from_utf8_lossy(&line).trim_end()) {
+                reader.get_ref().kill().with_context(|| format!("failed to end `{shown}`"))?;
+                return Ok(true);
+            }
+            line.clear();
+        }
+        Ok(false)
+    }
+
     /// The command as a person would type it.
     pub(crate) fn shown(&self) -> String {
         let words = std::iter::once(&self.program).chain(&self.args);
@@ -297,6 +314,15 @@ mod tests {
             .follow(|line| lines.push(line.to_owned()));
         assert_eq!(lines, ["a", "b"]);
         assert!(result.unwrap_err().to_string().contains("exit code 4"));
+    }
+
+    #[test]
+    fn waiting_ends_at_the_line_and_not_at_the_end() {
+        let cmd = || Cmd::new("sh").args(["-c", "echo a; echo b; exec sleep 20"]);
+        let started = std::time::Instant::now();
+        assert!(cmd().until(|line| line == "b").unwrap());
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(!Cmd::new("echo").arg("a").until(|line| line == "b").unwrap());
     }
 
     #[test]

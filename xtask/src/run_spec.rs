@@ -13,8 +13,7 @@ use crate::sizes;
 use crate::workspace::{OwnPlace, Workspace};
 
 /// What the entrypoint needs: the packet rules, and a change of user. `agent` holds none of them.
-const CAPABILITIES: [&str; 8] =
-    ["NET_ADMIN", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "SETPCAP", "KILL"];
+const CAPABILITIES: [&str; 7] = ["NET_ADMIN", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL"];
 
 /// The agents whose logins are kept in a volume each, and where that stands.
 const VOLUMES: [(&str, &str); 4] = [

@@ -36,8 +36,9 @@ make_room() {
 
 # Gives `agent` the numbers of the workspace's owner; 0 means that root owns it, and `agent` stays who it is.
 adopt_owner() {
-    local uid=${AO_SANDBOX_UID:-0} gid=${AO_SANDBOX_GID:-0} old_uid old_gid
-    IFS=: read -r _ _ old_uid old_gid _ < <(grep '^agent:' /etc/passwd)
+    local uid=${AO_SANDBOX_UID:-0} gid=${AO_SANDBOX_GID:-0} name old_uid old_gid
+    while IFS=: read -r name _ old_uid old_gid _ && [[ $name != agent ]]; do :; done </etc/passwd
+    [[ $name == agent ]] || { fail 'no user agent in this image'; return 1; }
     [[ $uid != 0 ]] || uid=$old_uid
     [[ $gid != 0 ]] || gid=$old_gid
     [[ $uid =~ ^[0-9]+$ && $gid =~ ^[0-9]+$ ]] || { fail "AO_SANDBOX_UID and AO_SANDBOX_GID must be numbers"; return 1; }
@@ -105,24 +106,26 @@ grant_workspace() {
     done <<<"${AO_SANDBOX_WRITE_ACL:-}"
 }
 
+# The folders above the workspace are the container's own; some, such as /root, let nobody through. What is mounted is the
+# host's and stays as it is.
+open_way() {
+    local path=${AO_SANDBOX_WORKSPACE:-/} device
+    device=$(stat -c %d /)
+    while path=$(dirname "$path") && [[ $path != / ]]; do
+        [[ $(stat -c %d "$path") != "$device" ]] || chmod o+x "$path"
+    done
+}
+
 # The lines that this sandbox adds to the allowlist; from then on the file counts.
 lay_allowlist() {
     [[ -e $state/allowlist ]] || (umask 077; mkdir -p "$state"; printf '%s\n' "${AO_SANDBOX_ALLOW:-}" >"$state/allowlist")
 }
 
-# A folder for s6: each service stays down until the firewall starts it.
+# A folder for s6, with links to our files; each service stays down until the firewall starts it.
 lay_services() {
     local service
-    mkdir -p "$services/.s6-svscan"
-    for service in /etc/ao-sandbox/services/*/; do
-        service=${service%/}
-        service=${service##*/}
-        mkdir "$services/$service"
-        ln -s "/etc/ao-sandbox/services/$service/run" "$services/$service/run"
-        : >"$services/$service/down"
-        printf '500\n' >"$services/$service/timeout-kill"
-    done
-    ln -s /etc/ao-sandbox/finish "$services/.s6-svscan/finish"
+    cp -Rs /etc/ao-sandbox/services/. "$services/"
+    for service in "$services"/*/; do : >"$service/down"; done
 }
 
 # Beside s6-svscan: home and firewall at once, then the word that both stand.
@@ -130,15 +133,18 @@ bring_up() {
     local home_job firewall_job
     lay_home & home_job=$!
     /opt/init-firewall.sh 2>"$run/firewall.txt" & firewall_job=$!
+    open_way
     grant_workspace
     wait "$firewall_job" || { fail "the firewall does not stand: $(<"$run/firewall.txt")"; return 1; }
     [[ ! -s $run/firewall.txt ]] || say "$(<"$run/firewall.txt")"
     wait "$home_job" || { fail 'the home of agent could not be laid'; return 1; }
     : >"$run/ready"
+    say ready
 }
 
-rm -rf "$run" "$services"
-mkdir -p "$run"
+# Where /run is no tmpfs it survives a restart, and with it the word that an earlier start stood.
+[[ ! -e $run && ! -e $services ]] || rm -rf "$run" "$services"
+mkdir -p "$run" "$services"
 workflow release recover || { fail 'an interrupted update could not be mended'; exit 1; }
 adopt_owner
 lay_allowlist

@@ -2,6 +2,7 @@
 # Applies the network policy: renders it beside the one in force, lets each program check its part, loads the packet rules in
 # one transaction, moves the daemons over, and proves by behaviour that it stands. Exit 0: it stands. Exit 1: it does not;
 # the rules that were in force before are in force still (at the first run: none, and nothing gets out).
+# With --if-changed, a policy that renders as the one in force is left alone.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -29,8 +30,8 @@ load() {
 check() {
     local jobs=() job
     nft -c -f "$new/ruleset.nft" & jobs+=($!)
-    if ! cmp -s "$new/dnsmasq.conf" "$current/dnsmasq.conf"; then
-        dnsmasq --test --conf-file="$new/dnsmasq.conf" 2>"$new/dnsmasq.said" & jobs+=($!)
+    if ! cmp -s "$new/dnsmasq.conf" "$current/dnsmasq.conf" || ! cmp -s "$new/servers" "$current/servers"; then
+        dnsmasq --test --conf-file="$new/dnsmasq.conf" --conf-file="$new/servers" 2>"$new/dnsmasq.said" & jobs+=($!)
     fi
     if ! cmp -s "$new/servers.cfg" "$current/servers.cfg" || ! cmp -s "$new/haproxy.cfg" "$current/haproxy.cfg"; then
         haproxy -c -q -f "$new/haproxy.cfg" -f "$new/servers.cfg" & jobs+=($!)
@@ -73,5 +74,9 @@ if is_first; then
     first_run
 else
     workflow network render --out "$new" || exit 1
+    if [[ ${1:-} == --if-changed ]] && diff -r "$new" "$current/" >/dev/null; then
+        rm -rf "$new"
+        exit 0
+    fi
     again
 fi

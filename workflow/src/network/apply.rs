@@ -42,6 +42,7 @@ pub(crate) fn settle(paths: &Paths, folder: &Path) -> Result<()> {
     Proxy::new(&paths.daemon(&state.web.service("haproxy"))).follow(folder)?;
     settle_draining(paths, folder, &state)?;
     services::refresh_proxy(paths, folder, state.web)?;
+    services::refresh_resolvers(paths, folder)?;
     verify::verify(paths, folder)?;
     switch(paths, folder)
 }
@@ -82,7 +83,7 @@ fn switch(paths: &Paths, folder: &Path) -> Result<()> {
     steps().with_context(|| format!("failed to switch `{}` to the new policy", link.display()))
 }
 
-/// Empties one generation of addresses, the other than last time, and ends the resolver that no rule points at.
+/// Empties one generation of addresses, the other than last time, and ends the resolver that no rule points at any more.
 ///
 /// # Errors
 /// When the packet filter does not take it.
@@ -99,7 +100,11 @@ pub(crate) fn rotate(paths: &Paths) -> Result<()> {
     if generation == "a" { fs::write(&mark, "") } else { fs::remove_file(&mark) }
         .with_context(|| format!("failed to note the rotation in `{}`", mark.display()))?;
     let old = State::read(&paths.current())?.dns.other().service("dnsmasq");
-    if paths.daemon(&old).exists() { services::down(paths, &old) } else { Ok(()) }
+    if !paths.daemon(&old).exists() {
+        return Ok(());
+    }
+    services::down(paths, &old)?;
+    fs::remove_dir_all(paths.daemon(&old)).with_context(|| format!("failed to remove the folder of `{old}`"))
 }
 
 #[cfg(test)]

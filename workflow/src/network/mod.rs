@@ -28,7 +28,7 @@ mod verify;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
 
 use self::paths::Paths;
@@ -99,7 +99,7 @@ fn check(paths: &Paths, files: &[PathBuf]) -> Result<()> {
 /// Published ports come by the environment of the container, and of every `docker exec` into it.
 fn render(paths: &Paths, out: &std::path::Path) -> Result<()> {
     let ports = std::env::var("AO_SANDBOX_PORTS").unwrap_or_default();
-    let rendered = rendering::Rendered::new(paths, &ports).context("the network policy was refused")?;
+    let rendered = rendering::Rendered::new(paths, &ports)?;
     rendered.warnings.iter().for_each(|warning| render::note(&format!("warning: {warning}")));
     rendered.write(out)
 }

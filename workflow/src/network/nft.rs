@@ -40,7 +40,11 @@ pub(crate) fn own_sets(policy: &Policy) -> BTreeSet<String> {
 /// When template and code disagree.
 pub(crate) fn ruleset(policy: &Policy, system: &System, state: &State, before: &State) -> Result<String> {
     let (dns, web) = (state.dns.ports(), state.web.ports());
-    let stale = before.sets.difference(&state.sets).map(|set| format!("delete set inet ao_sandbox {set}"));
+    // Added first, so that it can be deleted whether it is there or not: this ruleset may be loaded again to go back to it.
+    let stale = before.sets.difference(&state.sets);
+    let stale = stale.map(|set| {
+        format!("{}\ndelete set inet ao_sandbox {set}", empty_set("add set inet ao_sandbox", set))
+    });
     let live = [MARK_PROXY, MARK_DNS].into_iter().chain(policy.marks().into_keys());
     let proxied = std::iter::once(443).chain(policy.named_ports());
     fill(
@@ -63,7 +67,6 @@ pub(crate) fn ruleset(policy: &Policy, system: &System, state: &State, before: &
             ("live", list(live.map(|mark| format!("{mark:#010x}")))),
             ("mark_published", MARK_PUBLISHED.to_string()),
             ("upstream", upstream(system)),
-            ("port_old_dns", state.dns.other().ports().dns.to_string()),
             ("private_guard", private_guard(policy, system, "")),
             ("proxy_out", proxy_out(policy)),
             ("published", published(system)),
@@ -80,7 +83,11 @@ pub(crate) fn rotation(state: &State, generation: char) -> String {
 
 fn sets(state: &State) -> String {
     let all = WEB.into_iter().chain(state.sets.iter().map(String::as_str));
-    lines(all.map(|set| format!("    set {set} {{ type ipv4_addr; size 65535; flags dynamic; }}")))
+    lines(all.map(|set| empty_set("    set", set)))
+}
+
+fn empty_set(command: &str, set: &str) -> String {
+    format!("{command} {set} {{ type ipv4_addr; size 65535; flags dynamic; }}")
 }
 
 /// One rule for each way an address can be known.

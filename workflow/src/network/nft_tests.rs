@@ -35,6 +35,7 @@ fn the_sets_of_a_rule_that_is_gone_are_deleted_after_the_rules_that_used_them() 
     let policy = Policy::new(&rules(&["d.example:22"]), &system());
     let text = ruleset(&policy, &system(), &state(&policy), &before).unwrap();
     assert_eq!(text.matches("delete set inet ao_sandbox ssh_").count(), 2);
+    assert_eq!(text.matches("add set inet ao_sandbox ssh_").count(), 2);
     assert!(text.find("flush table").unwrap() < text.find("delete set").unwrap());
     assert!(!text.contains("flush set"), "what the resolver gave must survive");
 }

@@ -36,6 +36,10 @@ pub(crate) enum Preset {
 const ALL: [Preset; 7] =
     [Preset::Claude, Preset::Codex, Preset::Github, Preset::Npm, Preset::Pip, Preset::Cargo, Preset::Apt];
 
+/// What the host staged, and what the image's own clients said when it was built.
+const STAGED: &str = "/etc/ao-sandbox/registries.json";
+const IMAGE: &str = "/usr/share/ao-sandbox/registries.json";
+
 /// What a preset stands for; a preset that nobody could resolve is worth a warning, not a refusal.
 #[derive(Debug, Default)]
 pub(crate) struct Resolved {
@@ -69,7 +73,9 @@ impl Preset {
             Self::Npm | Self::Pip | Self::Cargo | Self::Apt => self.registries(paths)?,
         };
         if self == Self::Apt {
-            entries.extend(apt::entries(&paths.at("/etc/apt")));
+            let mut own = apt::entries(&paths.at("/etc/apt"));
+            own.iter_mut().try_for_each(|entry| at_known_mirrors(entry, paths))?;
+            entries.extend(own);
         }
         let warnings = if entries.is_empty() { vec![self.nothing()] } else { Vec::new() };
         Ok(Resolved { entries, warnings })
@@ -96,15 +102,28 @@ impl Preset {
     }
 
     fn registries(self, paths: &Paths) -> Result<Vec<Entry>> {
-        for path in ["/etc/ao-sandbox/registries.json", "/usr/share/ao-sandbox/registries.json"] {
-            if let Some(texts) = read_registries(&paths.at(path))?.remove(self.name()) {
-                let read =
-                    |text: &String| one_entry(text).with_context(|| format!("{path}: `{}`", self.name()));
-                return texts.iter().map(read).collect();
-            }
+        if let Some(texts) = read_registries(&paths.at(STAGED))?.remove(self.name()) {
+            return self.read_all(&texts, STAGED);
         }
-        Ok(Vec::new())
+        let texts = read_registries(&paths.at(IMAGE))?.remove(self.name()).unwrap_or_default();
+        let mut entries = self.read_all(&texts, IMAGE)?;
+        entries.iter_mut().try_for_each(|entry| at_known_mirrors(entry, paths))?;
+        Ok(entries)
     }
+
+    fn read_all(self, texts: &[String], path: &str) -> Result<Vec<Entry>> {
+        let read = |text: &String| one_entry(text).with_context(|| format!("{path}: `{}`", self.name()));
+        texts.iter().map(read).collect()
+    }
+}
+
+/// What the image or the container names itself may lie at the private addresses at which the host saw its registries:
+/// behind a company's mirror or proxy that is one and the same.
+fn at_known_mirrors(entry: &mut Entry, paths: &Paths) -> Result<()> {
+    for text in read_registries(&paths.at(STAGED))?.values().flatten() {
+        entry.add_private(one_entry(text)?.take_private());
+    }
+    Ok(())
 }
 
 fn one_entry(text: &str) -> Result<Entry> {
@@ -189,7 +208,7 @@ mod tests {
         ]);
         let npm = Preset::Npm.resolve(&paths).unwrap();
         assert_eq!(shown(&npm), ["mirror.corp.example:8443 private=10.0.0.0/8"]);
-        assert_eq!(shown(&Preset::Pip.resolve(&paths).unwrap()), ["b.example"]);
+        assert_eq!(shown(&Preset::Pip.resolve(&paths).unwrap()), ["b.example private=10.0.0.0/8"]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Rendered {
         let before = State::read(&current).ok();
 
         let (dns_slot, dnsmasq) = in_slot(before.as_ref().map(|state| state.dns), |slot| {
-            let text = dns::configuration(&policy, &system, slot)?;
+            let text = dns::configuration(&policy, &system, slot, &paths.daemon(&slot.service("dnsmasq")))?;
             Ok((same_as(&current.join("dnsmasq.conf"), &text), text))
         })?;
         let (web_slot, haproxy) = in_slot(before.as_ref().map(|state| state.web), |slot| {
@@ -48,6 +48,7 @@ impl Rendered {
             ("rotate-a.nft", nft::rotation(&state, 'a')),
             ("rotate-b.nft", nft::rotation(&state, 'b')),
             ("dnsmasq.conf", dnsmasq),
+            ("servers", dns::servers_file(&policy, &system)),
             ("haproxy.cfg", haproxy),
             ("servers.cfg", proxy::backends(&policy)),
             ("exact.map", map_text(&proxy::exact_map(&policy))),
@@ -135,17 +136,19 @@ mod tests {
     fn a_bad_allowlist_writes_nothing() {
         let (_dir, paths) = container("a.example\nb example\n");
         let error = Rendered::new(&paths, "").unwrap_err().to_string();
-        assert!(error.starts_with("/etc/ao-sandbox/allowlist:2: "), "{error}");
+        assert!(error.contains("\n/etc/ao-sandbox/allowlist:2: "), "{error}");
         assert!(!paths.current().exists());
     }
 
     #[test]
-    fn the_resolver_changes_its_slot_with_its_configuration_and_the_proxy_does_not() {
+    fn the_resolver_changes_its_slot_for_what_it_reads_once_and_the_proxy_does_not() {
         let (_dir, paths) = container("a.example\n");
         let first = render_into_force(&paths);
         assert_eq!((first.dns, first.web), (Slot::A, Slot::A));
         assert_eq!(render_into_force(&paths), first);
         write(&paths, "/etc/ao-sandbox/allowlist", "a.example\nb.example\n");
+        assert_eq!(render_into_force(&paths), first);
+        write(&paths, "/etc/ao-sandbox/allowlist", "a.example\nb.example private=10.0.0.0/8\n");
         let second = render_into_force(&paths);
         assert_eq!((second.dns, second.web), (Slot::B, Slot::A));
     }

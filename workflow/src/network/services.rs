@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 const LOGGERS: [&str; 3] = ["logger", "ulogd", "rotate"];
 /// What a proxy that starts reads; the first file decides whether it has to be another process.
 const PROXY_FILES: [&str; 4] = ["haproxy.cfg", "servers.cfg", "exact.map", "suffix.map"];
-const RESOLVER_FILES: [&str; 1] = ["dnsmasq.conf"];
+const RESOLVER_FILES: [&str; 2] = ["dnsmasq.conf", "servers"];
 
 /// Starts the daemons that the rendered `folder` needs; those that run with that configuration already are left alone.
 ///
@@ -32,6 +32,21 @@ pub(crate) fn start(paths: &Paths, folder: &Path) -> Result<()> {
         up(paths, name)?;
     }
     wait_for_listeners(paths, &state)
+}
+
+/// Gives every resolver that runs the names of the rendered `folder`, also the one before: a client may still talk to it.
+///
+/// # Errors
+/// When a file cannot be written, or a supervisor does not answer.
+pub(crate) fn refresh_resolvers(paths: &Paths, folder: &Path) -> Result<()> {
+    for name in [Slot::A, Slot::B].map(|slot| slot.service("dnsmasq")) {
+        let target = paths.daemon(&name);
+        if target.exists() {
+            copy(&folder.join("servers"), &target.join("servers"))?;
+            svc(paths, &name, &["-h"])?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives a running proxy's folder the maps that it was told through its socket, for when it has to start again.

@@ -76,7 +76,7 @@ impl Loaded {
             loaded.rules.len()
         );
         if !mistakes.is_empty() {
-            bail!("{}", mistakes.join("\n"));
+            bail!("mistakes in the allowlist:\n{}", mistakes.join("\n"));
         }
         Ok(loaded)
     }
@@ -152,7 +152,7 @@ mod tests {
             ("/var/lib/ao-sandbox/allowlist", b"# fine\n\xff\xfe\n@nope\n"),
         ])
         .unwrap_err();
-        let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
+        let lines: Vec<String> = error.to_string().lines().skip(1).map(str::to_owned).collect();
         for (line, start) in lines.iter().zip([
             "/etc/ao-sandbox/allowlist:2: `*` alone",
             "/etc/ao-sandbox/allowlist:4: `UPPER.example` has upper case",

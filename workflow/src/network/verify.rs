@@ -1,13 +1,16 @@
 //! Whether the policy stands, by behaviour: three listeners, a refused name, a refused port, a refused request.
 
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::cidr::Cidr;
+use super::dns::marker_of;
 use super::entry::Entry;
 use super::paths::Paths;
 use super::services::missing_listeners;
@@ -37,7 +40,9 @@ pub(crate) fn verify(paths: &Paths, folder: &Path) -> Result<()> {
     }
     let system = System::read(paths, "")?;
     if let Some(resolver) = system.resolvers.first() {
-        refused_name(SocketAddr::new(*resolver, 53))?;
+        let resolver = SocketAddr::new(*resolver, 53);
+        names_in_force(resolver, folder)?;
+        refused_name(resolver)?;
     }
     if let Some(address) = probe(&state) {
         refused_port(SocketAddr::new(address, PORT))?;
@@ -59,6 +64,24 @@ fn range(text: &str) -> Option<Cidr> {
     match text.parse().ok()? {
         Entry::Net { cidr, .. } => Some(cidr),
         Entry::Name { .. } => None,
+    }
+}
+
+/// The resolver reads the names again a moment after it was told to.
+fn names_in_force(resolver: SocketAddr, folder: &Path) -> Result<()> {
+    let servers = fs::read_to_string(folder.join("servers")).context("the names are not rendered")?;
+    let marker = marker_of(&servers).context("the rendered names have no marker")?;
+    let until = Instant::now() + LIMIT;
+    loop {
+        match ask(resolver, marker) {
+            Ok(3) => return Ok(()),
+            Err(error) if is_no_route(&error) => return Ok(()),
+            Err(error) if Instant::now() >= until => {
+                return Err(error).context("the resolver does not answer");
+            }
+            Ok(_) if Instant::now() >= until => bail!("the resolver did not take the new names"),
+            _ => sleep(Duration::from_millis(2)),
+        }
     }
 }
 

@@ -7,9 +7,19 @@ use super::manifest::FIREWALL;
 use super::store::Store;
 use crate::process::Job;
 
+/// When the script is to apply the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Apply {
+    /// In any case.
+    Always,
+    /// Only where today's programs render another policy than the one in force.
+    IfChanged,
+}
+
 /// Runs the installed script within `limit`. A script that cannot be started is a run that failed.
-pub(crate) fn run(store: &Store, limit: Duration) -> Firewall {
-    let mut job = Job::new(store.place(FIREWALL), &[], limit);
+pub(crate) fn run(store: &Store, apply: Apply, limit: Duration) -> Firewall {
+    let args: &[&str] = if apply == Apply::IfChanged { &["--if-changed"] } else { &[] };
+    let mut job = Job::new(store.place(FIREWALL), args, limit);
     if !store.is_system() {
         job.env.push(("AO_SANDBOX_ROOT", store.root().into()));
     }

@@ -18,7 +18,7 @@ use super::answer::{Answer, Status};
 use super::build_id;
 use super::fault::step;
 use super::files;
-use super::firewall;
+use super::firewall::{self, Apply};
 use super::journal::{Journal, remove_empty_folders};
 use super::manifest::{Manifest, is_digest};
 use super::plan::Plan;
@@ -179,10 +179,10 @@ fn switch(
         step();
         remove_empty_folders(store, &entry.path);
     }
-    if plan.concerns_firewall() {
+    if let Some(apply) = plan.firewall() {
         journal.note_firewall(store)?;
         step();
-        let run = firewall::run(store, limits.firewall);
+        let run = firewall::run(store, apply, limits.firewall);
         let (ok, message) = (run.ok, run.message.clone());
         answer.firewall = Some(run);
         anyhow::ensure!(ok, "the firewall {message}");
@@ -203,7 +203,7 @@ fn rename_new(place: &Path) -> std::io::Result<()> {
 /// the undoing itself failed the journal stays, and the next recovery tries again.
 fn undo(store: &Store, journal: &Journal, limits: &Limits, error: Error) -> Error {
     let undone = journal.undo(store).and_then(|()| {
-        let rerun = journal.firewall.then(|| firewall::run(store, limits.firewall));
+        let rerun = journal.firewall.then(|| firewall::run(store, Apply::Always, limits.firewall));
         Journal::drop_undone(store)?;
         match rerun {
             Some(run) if !run.ok => bail!("the firewall, with the old files, {}", run.message),

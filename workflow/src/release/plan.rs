@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use super::answer::{Action, FileResult};
 use super::check::{OnDisk, is_within, on_disk};
-use super::manifest::{DATA, ENTRYPOINT, Entry, FIREWALL, Manifest};
+use super::firewall::Apply;
+use super::manifest::{DATA, ENTRYPOINT, Entry, FIREWALL, Manifest, WORKFLOW};
 use super::store::Store;
 
 /// The difference between what is installed and what is to be.
@@ -61,11 +62,13 @@ impl Plan {
         paths
     }
 
-    /// Whether the firewall reads a file that changes. `workflow` renders the policy too, yet it changes with
-    /// every edit in the inner loop, where a run of the firewall costs more than all the rest; a change of the
-    /// rendering takes effect at the next start, or with the next change of the script or its data.
-    pub(crate) fn concerns_firewall(&self) -> bool {
-        self.changed_paths().any(|path| path == FIREWALL || path.starts_with(DATA))
+    /// How the firewall has to follow. Its script and its data: it is applied. `workflow` renders the policy, and changes with
+    /// every edit of the inner loop: the script then renders and compares, which costs a tenth of applying.
+    pub(crate) fn firewall(&self) -> Option<Apply> {
+        if self.changed_paths().any(|path| path == FIREWALL || path.starts_with(DATA)) {
+            return Some(Apply::Always);
+        }
+        self.changed_paths().any(|path| path == WORKFLOW).then_some(Apply::IfChanged)
     }
 
     /// Whether PID 1 will be another program at the next start.

@@ -50,7 +50,8 @@ pub(crate) fn recover(store: &Store, limits: &Limits) -> Result<Recovered> {
 /// leaves the rules as they are, and the next install may be the one that mends it.
 fn undo(store: &Store, journal: &Journal, limits: &Limits) -> Result<Recovered> {
     journal.undo(store)?;
-    let rerun = (journal.firewall && store.is_ready()).then(|| firewall::run(store, limits.firewall));
+    let rerun = (journal.firewall && store.is_ready())
+        .then(|| firewall::run(store, firewall::Apply::Always, limits.firewall));
     step();
     Journal::drop_undone(store)?;
     let firewall = rerun.filter(|run| !run.ok).map(|run| run.message);

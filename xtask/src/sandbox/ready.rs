@@ -7,6 +7,22 @@ use crate::stage::WORKFLOW;
 /// Seconds within which home and firewall stand, with much to spare.
 const PATIENCE: &str = "30";
 
+/// What the entrypoint says when everything stands.
+const READY: &str = "entrypoint: ready";
+/// How each line of the entrypoint begins; anything but the word is a complaint.
+const SAYS: &str = "entrypoint: ";
+
+/// Waits for a container that was created a moment ago: its log tells 50 ms sooner than an exec. A log that cannot be followed, or
+/// that ends without the word, is no verdict; the exec then gives one.
+pub(crate) fn wait_new(cx: &Context, id: &str, name: &str) -> anyhow::Result<()> {
+    let mut said_ready = false;
+    let followed = cx.docker().cmd(["logs", "--follow", id]).until(|line| {
+        said_ready = line == READY;
+        said_ready || line.starts_with(SAYS)
+    });
+    if followed.is_ok() && said_ready { Ok(()) } else { wait(cx, id, name) }
+}
+
 /// Waits, inside, for the file that the entrypoint makes when everything stands. No firewall, no agent: a sandbox whose start
 /// failed is stopped, so that the engine does not start it again and again.
 pub(crate) fn wait(cx: &Context, id: &str, name: &str) -> anyhow::Result<()> {

@@ -163,7 +163,7 @@ fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
         |name: &str| listed.iter().any(|entry| entry.name == name && entry.workspace != path.as_str());
     let name = naming::name_for(&cx.state, path, wanted.name.as_deref(), taken)?;
     let id = run(cx, wanted, &name, &image, &stage)?;
-    ready::wait(cx, &id, &name)?;
+    ready::wait_new(cx, &id, &name)?;
     let report = Report {
         name,
         container: id,

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
-use super::{WORKFLOW, World, entry, new, old, release};
+use super::{Pushed, WORKFLOW, World, entry, new, old, release};
 use crate::release::answer::Status;
 use crate::release::files;
 use crate::release::manifest::digest;
@@ -30,18 +30,29 @@ fn a_firewall_that_fails_or_hangs_brings_everything_back() {
     }
 }
 
+/// The old release with another content of one file.
+fn old_but(path: &str, content: String) -> Pushed {
+    let mut other = old();
+    other.contents.insert(path.into(), content);
+    other.manifest.files = other.contents.iter().map(|(path, content)| entry(path, content)).collect();
+    other.manifest.release = digest(&other.manifest.files);
+    other
+}
+
 #[test]
 fn the_firewall_runs_only_for_what_it_reads() {
     let world = World::with_old();
-    fs::write(world.dir.path().join("rules"), "untouched").unwrap();
-    let mut other = old();
-    let script = format!("{WORKFLOW}# another\n");
-    other.contents.insert("/usr/local/bin/workflow".into(), script);
-    other.manifest.files = other.contents.iter().map(|(path, content)| entry(path, content)).collect();
-    other.manifest.release = digest(&other.manifest.files);
-    let answer = world.install_pushed(&world.push(&other));
+    let rules = world.dir.path().join("rules");
+    fs::write(&rules, "untouched").unwrap();
+    let entrypoint = old_but("/opt/entrypoint.sh", "#!/bin/sh\n# another\n".into());
+    let answer = world.install_pushed(&world.push(&entrypoint));
     assert_eq!((answer.status, answer.firewall), (Status::Installed, None));
-    assert_eq!(fs::read_to_string(world.dir.path().join("rules")).unwrap(), "untouched");
+    // The program that renders the policy is another one: the script is asked to compare first.
+    let workflow = old_but("/usr/local/bin/workflow", format!("{WORKFLOW}# another\n"));
+    let answer = world.install_pushed(&world.push(&workflow));
+    assert_eq!(answer.status, Status::Installed);
+    assert!(answer.firewall.is_some_and(|run| run.ran && run.ok));
+    assert_eq!(fs::read_to_string(&rules).unwrap(), "untouched");
 }
 
 #[test]

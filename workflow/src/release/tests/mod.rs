@@ -24,9 +24,10 @@ const WORKFLOW: &str = r#"#!/bin/sh
 set -- $(sha256sum "$0")
 echo "{\"version\":\"0\",\"commit\":null,\"dirty\":false,\"target\":\"t\",\"profile\":\"p\",\"build\":\"$1\"}"
 "#;
-/// Stands for the firewall: the rules in force are a copy of the allowlist.
-const FIREWALL: &str =
-    "#!/bin/sh\ncp \"$AO_SANDBOX_ROOT/etc/ao-sandbox/allowlist\" \"$AO_SANDBOX_ROOT/rules\"\n";
+/// Stands for the firewall: the rules in force are a copy of the allowlist, which `--if-changed` finds to be so already.
+const FIREWALL: &str = r#"#!/bin/sh
+[ "$1" = --if-changed ] || cp "$AO_SANDBOX_ROOT/etc/ao-sandbox/allowlist" "$AO_SANDBOX_ROOT/rules"
+"#;
 
 type Tree = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
