@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::docker::container::Container;
 use crate::failure::{Exit, Failure};
 use crate::flags;
+use crate::image;
 use crate::release::parse;
 use crate::sandbox::{self, up, update};
 use crate::sizes;
@@ -34,6 +35,7 @@ impl flags::Onboard {
         if self.tools_only {
             return Ok(());
         }
+        image::ensure(cx, &settings)?;
         let report = up::up(cx, &up::Wanted::plain(cx, workspace.clone())?)?;
         let name = &report.name;
         update::update(cx, workspace.clone(), report.action == "created")?;
