@@ -57,7 +57,8 @@ fn checked(wanted: &str) -> anyhow::Result<String> {
     Ok(format!("{PREFIX}{rest}"))
 }
 
-fn with_digest(workspace: &Utf8Path) -> String {
+/// The name with 6 hex digits of the path's SHA-256, where another workspace holds the plain one.
+pub(crate) fn with_digest(workspace: &Utf8Path) -> String {
     let digest = &sha256(workspace.as_str())[..6];
     format!("{PREFIX}{}-{digest}", slug(workspace, LONGEST - PREFIX.len() - 7))
 }

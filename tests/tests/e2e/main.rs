@@ -3,6 +3,7 @@
 mod container;
 mod exec;
 mod logins;
+mod network;
 mod refusals;
 mod update;
 mod workspaces;

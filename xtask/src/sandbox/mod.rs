@@ -2,6 +2,7 @@
 
 mod agent;
 mod code;
+mod create;
 mod down;
 mod exec;
 mod inspect;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{find, quoted, ready, remember};
+use super::{create, find, quoted, ready, remember};
 use crate::config::Config;
 use crate::config::keys::Settings;
 use crate::context::Context;
@@ -14,19 +13,17 @@ use crate::docker::container::{Container, Status};
 use crate::failure::{Exit, Failure};
 use crate::flags;
 use crate::image;
-use crate::manifest::Manifest;
 use crate::naming;
 use crate::run_spec::{RunSpec, differences};
-use crate::stage::Stage;
 use crate::target::Target;
 use crate::workspace::Workspace;
 
 /// What is wanted, validated.
 pub(crate) struct Wanted {
     pub(crate) workspace: Workspace,
-    settings: Settings,
+    pub(super) settings: Settings,
     spec: RunSpec,
-    name: Option<String>,
+    pub(super) name: Option<String>,
     recreate: bool,
 }
 
@@ -42,6 +39,14 @@ pub(crate) struct Report {
     differs: Vec<String>,
     /// The image has changed since.
     stale_image: bool,
+}
+
+impl Report {
+    /// A container that was made a moment ago differs in nothing.
+    pub(super) fn created(name: String, container: String, wanted: &Wanted) -> Self {
+        let workspace = wanted.workspace.path.to_string();
+        Report { name, container, workspace, action: "created", differs: vec![], stale_image: false }
+    }
 }
 
 impl flags::SandboxUp {
@@ -109,10 +114,10 @@ pub(crate) fn up(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
     match find(cx, &wanted.workspace)? {
         Some(container) if wanted.recreate => {
             cx.docker().run(["rm", "--force", &container.id])?;
-            create(cx, wanted)
+            create::create(cx, wanted)
         }
         Some(container) => reuse(cx, wanted, &container),
-        None => create(cx, wanted),
+        None => create::create(cx, wanted),
     }
 }
 
@@ -146,91 +151,6 @@ fn reuse(cx: &Context, wanted: &Wanted, container: &Container) -> anyhow::Result
     let report = report(container, wanted, action, differs, stale_image);
     tell(cx, &report);
     Ok(report)
-}
-
-fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
-    let docker = cx.docker();
-    // The list of containers and the build do not need each other.
-    let (listed, image) = std::thread::scope(|scope| {
-        let listed = scope.spawn(|| docker.list());
-        let image = image::ensure(cx, &wanted.settings);
-        (listed.join(), image)
-    });
-    let Ok(listed) = listed else { bail!("the list of containers could not be asked for") };
-    let (listed, (image, stage)) = (listed?, image?);
-    let path = &wanted.workspace.path;
-    let taken =
-        |name: &str| listed.iter().any(|entry| entry.name == name && entry.workspace != path.as_str());
-    let name = naming::name_for(&cx.state, path, wanted.name.as_deref(), taken)?;
-    let id = run(cx, wanted, &name, &image, &stage)?;
-    ready::wait_new(cx, &id, &name)?;
-    let report = Report {
-        name,
-        container: id,
-        workspace: path.to_string(),
-        action: "created",
-        differs: vec![],
-        stale_image: false,
-    };
-    tell(cx, &report);
-    Ok(report)
-}
-
-/// `docker run`; name and id are remembered at once, so that an interrupted start is found again.
-fn run(
-    cx: &Context,
-    wanted: &Wanted,
-    name: &str,
-    image: &image::Ready,
-    stage: &Stage,
-) -> anyhow::Result<String> {
-    let path = &wanted.workspace.path;
-    let described = serde_json::to_string(&wanted.spec.described())?;
-    let digest = wanted.spec.digest();
-    let labels = [
-        ("ao.sandbox", "true"),
-        ("ao.workspace", path.as_str()),
-        ("ao.spec", &digest),
-        ("ao.image", &image.digest),
-        ("ao.platform", image.target.platform()),
-        ("ao.options", &described),
-    ];
-    let mut args = wanted.spec.arguments(name, &labels);
-    // By id: the name may be given to another image between the build and this run.
-    args.push(image.id.clone());
-    cx.state.update(path, |known| known.name = Some(name.to_owned()))?;
-    let cmd = cx.docker().cmd(&args).envs(wanted.spec.environment());
-    let output = cx.docker().answer(cmd)?;
-    if !output.success() {
-        return Err(run_failed(cx, name, output.stderr.trim()));
-    }
-    let id = output.text().trim().to_owned();
-    let installed: Manifest = stage.manifest.clone();
-    cx.state.update(path, |known| {
-        known.container = Some(id.clone());
-        known.installed = Some(installed);
-    })?;
-    Ok(id)
-}
-
-/// A container that the engine made but could not start is removed; it carries our label and was made a moment ago.
-fn run_failed(cx: &Context, name: &str, said: &str) -> anyhow::Error {
-    let hint = if said.contains("is already in use") {
-        "a container that is not ours holds the name; choose another with `--name`"
-    } else if said.contains("port is already allocated") || said.contains("address already in use") {
-        "another program holds the port; choose another: `--publish OTHER:INSIDE`"
-    } else {
-        "the engine's reason is above; `cargo xtask doctor` checks the rest"
-    };
-    if !said.contains("is already in use")
-        && let Ok(Some(container)) = cx.docker().container(name)
-        && container.is_ours()
-        && container.state.status == Status::Created
-        && let Err(error) = cx.docker().run(["rm", "--force", &container.id])
-    {
-        cx.ui.warn(format!("{error:#}"));
-    }
-    Failure::new(Exit::Failed, format!("the engine did not start `{name}`: {said}")).hint(hint).into()
 }
 
 fn refuse_another_name(wanted: &Wanted, container: &Container) -> anyhow::Result<()> {
@@ -279,7 +199,7 @@ fn report(
     }
 }
 
-fn tell(cx: &Context, report: &Report) {
+pub(super) fn tell(cx: &Context, report: &Report) {
     let word = if report.action == "running" { "is running already" } else { report.action };
     cx.ui.say(format!("sandbox `{}` {word}", report.name));
     for line in &report.differs {

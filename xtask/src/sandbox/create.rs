@@ -1,0 +1,119 @@
+//! Creating a sandbox's container: the image made sure of, a name given, `docker run`, and the wait until it is ready.
+
+use anyhow::bail;
+
+use super::ready;
+use super::up::{Report, Wanted, tell};
+use crate::context::Context;
+use crate::docker::container::{Listed, Status};
+use crate::failure::{Exit, Failure};
+use crate::image;
+use crate::naming;
+use crate::stage::Stage;
+
+/// What `docker run` came to.
+enum Started {
+    /// The container's id.
+    Running(String),
+    /// Another container has the name; the engine's words.
+    NameTaken(String),
+}
+
+/// Creates the sandbox; no container of this workspace is there.
+pub(super) fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
+    let docker = cx.docker();
+    // The list of containers and the build do not need each other.
+    let (listed, image) = std::thread::scope(|scope| {
+        let listed = scope.spawn(|| docker.list());
+        let image = image::ensure(cx, &wanted.settings);
+        (listed.join(), image)
+    });
+    let Ok(listed) = listed else { bail!("the list of containers could not be asked for") };
+    let (listed, (image, stage)) = (listed?, image?);
+    let (name, id) = run_under_a_name(cx, wanted, &listed, &image, &stage)?;
+    cx.state.update(&wanted.workspace.path, |known| {
+        known.name = Some(name.clone());
+        known.container = Some(id.clone());
+        known.installed = Some(stage.manifest.clone());
+    })?;
+    ready::wait_new(cx, &id, &name)?;
+    let report = Report::created(name, id, wanted);
+    tell(cx, &report);
+    Ok(report)
+}
+
+/// Runs it under its name. Where another workspace takes a new name between the look and the run, the one with digits is next.
+fn run_under_a_name(
+    cx: &Context,
+    wanted: &Wanted,
+    listed: &[Listed],
+    image: &image::Ready,
+    stage: &Stage,
+) -> anyhow::Result<(String, String)> {
+    let path = &wanted.workspace.path;
+    let is_given = wanted.name.is_some() || cx.state.load(path).name.is_some();
+    let taken =
+        |name: &str| listed.iter().any(|entry| entry.name == name && entry.workspace != path.as_str());
+    let first = naming::name_for(&cx.state, path, wanted.name.as_deref(), taken)?;
+    let second = (!is_given).then(|| naming::with_digest(path)).filter(|second| *second != first);
+    let mut said = String::new();
+    for name in [Some(first.clone()), second].into_iter().flatten() {
+        match run(cx, wanted, &name, image, stage)? {
+            Started::Running(id) => return Ok((name, id)),
+            Started::NameTaken(words) => said = words,
+        }
+    }
+    Err(Failure::new(Exit::Failed, format!("another container has the name `{first}`: {said}"))
+        .hint("choose another with `--name`, or remove that container if it is yours")
+        .into())
+}
+
+fn run(
+    cx: &Context,
+    wanted: &Wanted,
+    name: &str,
+    image: &image::Ready,
+    stage: &Stage,
+) -> anyhow::Result<Started> {
+    let spec = wanted.spec();
+    let (described, digest) = (serde_json::to_string(&spec.described())?, spec.digest());
+    let labels = [
+        ("ao.sandbox", "true"),
+        ("ao.workspace", wanted.workspace.path.as_str()),
+        ("ao.spec", &digest),
+        ("ao.image", &image.digest),
+        ("ao.release", &stage.manifest.release),
+        ("ao.platform", image.target.platform()),
+        ("ao.options", &described),
+    ];
+    let mut args = spec.arguments(name, &labels);
+    // By id: the name may be given to another image between the build and this run.
+    args.push(image.id.clone());
+    let output = cx.docker().answer(cx.docker().cmd(&args).envs(spec.environment()))?;
+    let said = output.stderr.trim();
+    if output.success() {
+        Ok(Started::Running(output.text().trim().to_owned()))
+    } else if said.contains("is already in use by container") {
+        Ok(Started::NameTaken(said.lines().next().unwrap_or_default().to_owned()))
+    } else {
+        Err(failed(cx, name, said))
+    }
+}
+
+/// A container that the engine made but could not start is removed; it carries our label and was made a moment ago.
+fn failed(cx: &Context, name: &str, said: &str) -> anyhow::Error {
+    let hint = if said.contains("port is already allocated") || said.contains("address already in use") {
+        "another program holds the port; choose another: `--publish OTHER:INSIDE`"
+    } else {
+        "the engine's reason is above; `cargo xtask doctor` checks the rest"
+    };
+    if let Ok(Some(container)) = cx.docker().container(name)
+        && container.is_ours()
+        && container.state.status == Status::Created
+        && let Err(error) = cx.docker().run(["rm", "--force", &container.id])
+    {
+        cx.ui.warn(format!("{error:#}"));
+    }
+    let reason = said.lines().next().unwrap_or("no reason given");
+    Failure::new(Exit::Failed, format!("the engine did not start `{name}`: {reason}")).hint(hint).into()
+}
