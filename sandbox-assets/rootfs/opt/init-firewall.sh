@@ -74,9 +74,13 @@ if is_first; then
     first_run
 else
     workflow network render --out "$new" || exit 1
-    if [[ ${1:-} == --if-changed ]] && diff -r "$new" "$current/" >/dev/null; then
+    if ! diff -r "$new" "$current/" >/dev/null; then
+        again
+    elif [[ ${1:-} != --if-changed ]]; then
+        # The same policy was checked and has its daemons: rules that somebody changed are put right, and all is proved anew.
+        load "$new"
+        workflow network settle "$new" || again
+    else
         rm -rf "$new"
-        exit 0
     fi
-    again
 fi

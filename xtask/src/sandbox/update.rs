@@ -107,9 +107,6 @@ impl Update<'_> {
             },
         };
         let known = if self.force { None } else { known };
-        stage.check_scripts(|path| {
-            known.as_ref().and_then(|old| old.file(path)) != stage.manifest.file(path)
-        })?;
         if self.dry_run {
             return self.preview(&container, &stage, known.as_ref());
         }
@@ -142,13 +139,17 @@ impl Update<'_> {
     /// The inspect and the build side by side; the machine type is the one remembered until the inspect says otherwise.
     fn container_and_stage(&self) -> anyhow::Result<(Container, Stage)> {
         let guess = Target::host();
+        let remembered = self.cx.state.load(&self.workspace.path).installed;
         let (container, stage) = std::thread::scope(|scope| {
             let container = scope.spawn(|| running(self.cx, &self.workspace));
-            let stage = self.stage(guess);
+            let stage = self.stage(guess).and_then(|stage| {
+                stage.check_scripts(changed_since(remembered.as_ref(), &stage)).map(|()| stage)
+            });
             (container.join(), stage)
         });
         let container = container.unwrap_or_else(|_| anyhow::bail!("the engine could not be asked"))?;
         let target = container.label("ao.platform").map_or(Ok(guess), Target::parse)?;
+        // The scripts are the same for every machine type, and a mistake in one is not worth a second build.
         let stage = if target == guess { stage? } else { self.stage(target)? };
         Ok((container, stage))
     }
@@ -286,6 +287,11 @@ impl Update<'_> {
         }
         notes
     }
+}
+
+/// Chooses the files that are not remembered as installed: a script that was installed has passed the check already.
+fn changed_since<'a>(remembered: Option<&'a Manifest>, stage: &'a Stage) -> impl Fn(&str) -> bool + 'a {
+    move |path| remembered.and_then(|old| old.file(path)) != stage.manifest.file(path)
 }
 
 /// The manifest without the files that turned out to differ from it.

@@ -168,19 +168,22 @@ fn firewall_again(scene: &Scene, count: usize) -> anyhow::Result<Outcome> {
     Ok(Outcome::of_amounts(times))
 }
 
-/// Raw: the same through an empty workspace, whose `xtask` prints nothing.
+/// Raw: the same `xtask` alone in a workspace, so that what is measured is what our workspace adds.
 fn itself(scene: &Scene, count: usize) -> anyhow::Result<Outcome> {
-    let empty = scene.folder()?.join("empty");
-    std::fs::create_dir_all(empty.join("src"))?;
-    std::fs::write(
-        empty.join("Cargo.toml"),
-        "[package]\nname = \"empty\"\nedition = \"2024\"\n[workspace]\n",
-    )?;
-    std::fs::write(empty.join("src/main.rs"), "fn main() {}\n")?;
-    let run = |folder: &camino::Utf8Path, package: &str| {
-        cargo().args(["run", "--quiet", "--package", package, "--", "--help"]).dir(folder).run()
+    let alone = scene.folder()?.join("alone");
+    std::fs::create_dir_all(&alone)?;
+    let root = &scene.cx.root;
+    for part in ["xtask", ".cargo", "Cargo.lock"] {
+        Cmd::new("cp").args(["-a", root.join(part).as_str(), alone.as_str()]).run()?;
+    }
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml"))?;
+    let others = |line: &&str| !line.starts_with("default-members");
+    let manifest = manifest.replace(r#"members = ["xtask", "workflow", "tests"]"#, r#"members = ["xtask"]"#);
+    std::fs::write(alone.join("Cargo.toml"), manifest.lines().filter(others).collect::<Vec<_>>().join("\n"))?;
+    let help = |folder: &camino::Utf8Path| {
+        cargo().args(["xtask", "--help"]).env_remove("CARGO_TARGET_DIR").dir(folder).run()
     };
-    Ok(Outcome::of_pairs(&pairs(count, || run(&scene.cx.root, "xtask"), || run(&empty, "empty"))?))
+    Ok(Outcome::of_pairs(&pairs(count, || help(root), || help(&alone))?))
 }
 
 fn size(scene: &Scene, _count: usize) -> anyhow::Result<Outcome> {
