@@ -64,6 +64,16 @@ again() {
     workflow network settle "$new" || go_back
 }
 
+# Without the lock: a run beside this one renders what is installed too.
+if [[ ${1:-} == --if-changed ]]; then
+    look=$run/network.look.$$
+    if workflow network render --out "$look" 2>/dev/null && diff -r "$look" "$current/" >/dev/null; then
+        rm -rf "$look"
+        exit 0
+    fi
+    rm -rf "$look"
+fi
+
 mkdir -p "$run"
 exec 9>"$run/network.lock"
 flock -w 20 9 || die 'another run holds the lock'
@@ -76,11 +86,9 @@ else
     workflow network render --out "$new" || exit 1
     if ! diff -r "$new" "$current/" >/dev/null; then
         again
-    elif [[ ${1:-} != --if-changed ]]; then
+    else
         # The same policy was checked and has its daemons: rules that somebody changed are put right, and all is proved anew.
         load "$new"
         workflow network settle "$new" || again
-    else
-        rm -rf "$new"
     fi
 fi
