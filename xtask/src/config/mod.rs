@@ -8,6 +8,7 @@
 
 pub(crate) mod keys;
 pub(crate) mod trust;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -139,7 +140,7 @@ impl Config {
             self.values.iter().map(|(name, (value, _))| ((*name).to_owned(), value.clone())).collect();
         let settings: Settings =
             Value::Table(table).try_into().map_err(|error| usage(format!("the configuration: {error}")))?;
-        validate(&settings)?;
+        validate::validate(&settings)?;
         Ok(settings)
     }
 }
@@ -223,37 +224,6 @@ fn read_table(path: &Utf8Path) -> anyhow::Result<Table> {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
         usage(format!("`{path}`:{line}: {}", error.message()))
     })
-}
-
-const AGENTS: [&str; 5] = ["claude", "codex", "opencode", "pi", "bun"];
-
-fn validate(settings: &Settings) -> anyhow::Result<()> {
-    if let Some(agent) = settings.agents.iter().find(|agent| !AGENTS.contains(&agent.as_str())) {
-        return Err(usage(format!("unknown agent `{agent}`; the agents are {}", AGENTS.join(", "))));
-    }
-    if !["quick", "release"].contains(&settings.profile.as_str()) {
-        return Err(usage(format!(
-            "unknown profile `{}`; the profiles are quick and release",
-            settings.profile
-        )));
-    }
-    for name in settings.env.keys() {
-        let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if name.is_empty() || !word || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(usage(format!("`{name}` cannot be the name of an environment variable")));
-        }
-        if name.starts_with("AO_SANDBOX_") {
-            return Err(usage(format!(
-                "`{name}` is our own: variables that begin with `AO_SANDBOX_` cannot be set in the sandbox"
-            )));
-        }
-    }
-    for address in &settings.dns {
-        if address.parse::<std::net::IpAddr>().is_err() {
-            return Err(usage(format!("`dns` wants addresses, not `{address}`")));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The options with which a sandbox's container is created: typed, turned into `docker run` arguments, and digested, so that a
 //! running container can be compared with what would be created today (design §4).
 
+mod parse;
+
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,9 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::config::keys::Settings;
 use crate::digest::sha256;
 use crate::docker::environment;
-use crate::failure::{Exit, Failure};
 use crate::sizes;
 use crate::workspace::{OwnPlace, Workspace};
+use parse::{Extra, Port, extra, limit, port, usage};
 
 /// What the entrypoint needs: the packet rules, and a change of user. `agent` holds none of them.
 const CAPABILITIES: [&str; 7] = ["NET_ADMIN", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL"];
@@ -30,14 +32,6 @@ pub(crate) fn volumes() -> Vec<(String, &'static str)> {
     VOLUMES.iter().map(|(agent, place)| (format!("{prefix}{agent}-creds"), *place)).collect()
 }
 
-/// A mount that the configuration asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Extra {
-    source: Utf8PathBuf,
-    target: Utf8PathBuf,
-    read_only: bool,
-}
-
 /// The run options, apart from name, labels and image.
 #[derive(Clone, Debug)]
 pub(crate) struct RunSpec {
@@ -55,13 +49,6 @@ pub(crate) struct RunSpec {
     network: String,
     dns: Vec<String>,
     runtime: String,
-}
-
-/// A published port: of the host's loopback, to the sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Port {
-    host: u16,
-    inside: u16,
 }
 
 impl RunSpec {
@@ -233,10 +220,6 @@ pub(crate) fn differences(label: Option<&str>, today: &BTreeMap<String, String>)
         .collect()
 }
 
-fn usage(message: String) -> Failure {
-    Failure::new(Exit::Usage, message)
-}
-
 fn shown(path: &Utf8Path, read_only: bool) -> String {
     if read_only { format!("{path}:ro") } else { path.to_string() }
 }
@@ -249,57 +232,6 @@ fn bind(source: &Utf8Path, target: &Utf8Path, read_only: bool) -> String {
     };
     let end = if read_only { ",readonly" } else { "" };
     format!("type=bind,{},{}{end}", field("source", source), field("target", target))
-}
-
-fn limit<T>(
-    name: &str,
-    text: &str,
-    parse: impl Fn(&str) -> Option<T>,
-    auto: impl Fn() -> Option<String>,
-) -> anyhow::Result<Option<String>> {
-    match text {
-        "auto" => Ok(auto()),
-        "none" => Ok(None),
-        _ if parse(text).is_some() => Ok(Some(text.to_owned())),
-        _ => Err(usage(format!(
-            "`{name}` wants an amount such as `4g` or `1.5`, `auto` or `none`, not `{text}`"
-        ))
-        .into()),
-    }
-}
-
-fn port(text: &str) -> anyhow::Result<Port> {
-    let (host, inside) = text.split_once(':').unwrap_or((text, text));
-    match (host.parse(), inside.parse()) {
-        (Ok(host), Ok(inside)) if inside != 0 => Ok(Port { host, inside }),
-        _ => Err(usage(format!("`{text}` is no port: give `3000` or `8080:3000`")).into()),
-    }
-}
-
-/// `PATH`, `SOURCE:TARGET`, each with `:ro` or `:rw`; `~` is the home folder, and a relative source starts at the workspace.
-fn extra(text: &str, workspace: &Workspace) -> anyhow::Result<Extra> {
-    let (rest, read_only) = match text.strip_suffix(":ro") {
-        Some(rest) => (rest, true),
-        None => (text.strip_suffix(":rw").unwrap_or(text), false),
-    };
-    let (source, target) = rest.split_once(':').unwrap_or((rest, ""));
-    let source = match source.strip_prefix("~/").zip(crate::context::home()) {
-        Some((rest, home)) => home.join(rest),
-        None => workspace.path.join(source),
-    };
-    if !source.exists() {
-        return Err(usage(format!("mount `{text}`: `{source}` does not exist")).into());
-    }
-    if source.file_name() == Some("docker.sock") {
-        return Err(usage(format!("mount `{text}`: the engine's socket is the host's root account")).into());
-    }
-    let target = if target.is_empty() { source.clone() } else { Utf8PathBuf::from(target) };
-    if !target.is_absolute() || target == "/" {
-        return Err(
-            usage(format!("mount `{text}`: the target must be an absolute path in the sandbox")).into()
-        );
-    }
-    Ok(Extra { source, target, read_only })
 }
 
 #[cfg(test)]
