@@ -1,6 +1,7 @@
 //! End-to-end tests: a real engine, a real image, real agents, real packets. Where no engine answers they fail and say how to get one.
 
 mod container;
+mod doctor;
 mod exec;
 mod logins;
 mod network;

@@ -27,16 +27,14 @@ const fn optional(name: &'static str) -> Tool {
 }
 
 /// What an agent expects on its `PATH`.
-pub(super) const TOOLS: [Tool; 10] = [
+pub(super) const TOOLS: [Tool; 8] = [
     needed("git"),
     needed("rg"),
     needed("jq"),
     needed("curl"),
     needed("node"),
-    needed("claude"),
-    optional("codex"),
+    optional("claude"),
     optional("gh"),
-    optional("fd"),
     optional("python3"),
 ];
 
@@ -53,12 +51,12 @@ pub(super) const LOGINS: [Login; 2] = [
     Login {
         name: "claude",
         args: ["auth", "status"],
-        remedy: "log in with `cargo xtask sandbox-auth claude`, or `claude auth login` in the sandbox",
+        remedy: "log in once with `cargo xtask sandbox-claude`, or `claude auth login` in the sandbox",
     },
     Login {
         name: "codex",
         args: ["login", "status"],
-        remedy: "log in with `cargo xtask sandbox-auth codex`, or `codex login` in the sandbox",
+        remedy: "log in once with `cargo xtask sandbox-agent codex`, or `codex login` in the sandbox",
     },
 ];
 
@@ -106,7 +104,12 @@ pub(super) fn login(login: Login, path: &OsStr) -> Option<Check> {
     let program = on_path(login.name, path)?;
     Some(match Job::new(program, &login.args, LOGIN).run() {
         Ok(ended) if ended.ok() => Check::ok(&name, "logged in"),
-        Ok(ended) => Check::bad(&name, Level::Warn, first_line(&ended.reason()), login.remedy),
+        Ok(ended) => Check::bad(
+            &name,
+            Level::Warn,
+            format!("not logged in ({})", first_line(&ended.reason())),
+            login.remedy,
+        ),
         Err(error) => Check::bad(&name, Level::Warn, error.to_string(), login.remedy),
     })
 }

@@ -156,7 +156,7 @@ fn inside(cx: &Context, workspace: &Workspace) -> Vec<Check> {
 }
 
 fn from_inside(value: &serde_json::Value) -> Check {
-    let level = match value["level"].as_str() {
+    let level = match value["status"].as_str() {
         Some("ok") => Level::Ok,
         Some("warn") => Level::Warn,
         _ => Level::Fail,

@@ -37,6 +37,7 @@ pub(crate) enum Mend {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
+    #[serde(rename = "status")]
     pub(crate) level: Level,
     pub(crate) detail: String,
     /// The command that mends it, as a person would type it.
