@@ -53,13 +53,15 @@ impl Workspace {
     pub(crate) fn mounts(&self, protect_git: bool) -> anyhow::Result<Vec<OwnPlace>> {
         let mut mounts = vec![OwnPlace { path: self.path.clone(), read_only: false }];
         let dot_git = self.path.join(".git");
-        if dot_git.is_dir() && !dot_git.is_symlink() {
+        refuse_link(&dot_git)?;
+        if dot_git.is_dir() {
             mounts.extend(git_folder(&dot_git, protect_git)?);
-        } else if dot_git.is_file()
-            && let Some(common) = common_folder_of_worktree(&dot_git)
-        {
+        } else if dot_git.is_file() {
+            let common = common_folder_of_worktree(&dot_git).filter(|common| !common.starts_with(&self.path));
             mounts.push(OwnPlace { path: dot_git, read_only: protect_git });
-            mounts.extend(git_folder(&common, protect_git)?);
+            if let Some(common) = common {
+                mounts.extend(git_folder(&common, protect_git)?);
+            }
         }
         Ok(mounts)
     }
@@ -76,9 +78,23 @@ fn git_folder(folder: &Utf8Path, protect: bool) -> anyhow::Result<Vec<OwnPlace>>
         fs::create_dir(&hooks).with_context(|| format!("failed to create `{hooks}`"))?;
     }
     let guarded = [hooks, folder.join("config"), folder.join("config.worktree")];
+    guarded.iter().try_for_each(|path| refuse_link(path))?;
     let there = guarded.into_iter().filter(|path| path.exists());
     mounts.extend(there.map(|path| OwnPlace { path, read_only: true }));
     Ok(mounts)
+}
+
+/// What a symbolic link leads to would be mounted in its place, and an agent can make one that leads anywhere on the host.
+fn refuse_link(path: &Utf8Path) -> anyhow::Result<()> {
+    if !path.is_symlink() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        format!("`{path}` is a symbolic link, and what it leads to would be mounted"),
+    )
+    .hint("find out who made it; remove it, or put the real file or folder in its place")
+    .into())
 }
 
 /// The common git folder of a linked worktree. An agent can write the `.git` file of a workspace that was mounted unprotected,
@@ -89,7 +105,8 @@ fn common_folder_of_worktree(dot_git: &Utf8Path) -> Option<Utf8PathBuf> {
     let back = fs::read_to_string(git_dir.join("gitdir")).ok()?;
     let back = git_dir.join(back.trim()).canonicalize_utf8().ok()?;
     let worktrees = git_dir.parent()?;
-    if back != dot_git.canonicalize_utf8().ok()? || worktrees.file_name() != Some("worktrees") {
+    let odd = git_dir.as_str().chars().any(char::is_control);
+    if odd || back != dot_git.canonicalize_utf8().ok()? || worktrees.file_name() != Some("worktrees") {
         return None;
     }
     let common = worktrees.parent()?.to_owned();
@@ -160,7 +177,32 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         fs::write(elsewhere.path().join("HEAD"), "ref: refs/heads/main").unwrap();
         fs::write(at(&dir).join(".git"), format!("gitdir: {}\n", at(&elsewhere))).unwrap();
-        assert_eq!(workspace(at(&dir)).mounts(true).unwrap().len(), 1);
+        let mounts = workspace(at(&dir)).mounts(true).unwrap();
+        assert_eq!(mounts.len(), 2, "the workspace, and the file itself, read-only: {mounts:?}");
+        assert!(mounts[1].read_only);
+    }
+
+    #[test]
+    fn a_symbolic_link_in_a_guarded_place_is_refused() {
+        for name in [".git", ".git/config.worktree", ".git/hooks", ".git/config"] {
+            let dir = tempfile::tempdir().unwrap();
+            if name != ".git" {
+                fs::create_dir(at(&dir).join(".git")).unwrap();
+            }
+            std::os::unix::fs::symlink("/etc", at(&dir).join(name)).unwrap();
+            assert!(workspace(at(&dir)).mounts(true).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_common_folder_inside_the_workspace_is_no_worktrees() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = at(&dir).join("fake/worktrees/w");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(at(&dir).join("fake/HEAD"), "ref: refs/heads/main").unwrap();
+        fs::write(at(&dir).join(".git"), format!("gitdir: {own}\n")).unwrap();
+        fs::write(own.join("gitdir"), format!("{}\n", at(&dir).join(".git"))).unwrap();
+        assert_eq!(workspace(at(&dir)).mounts(true).unwrap().len(), 2);
     }
 
     #[test]

@@ -54,10 +54,11 @@ adopt_owner() {
 # Volumes keep the owner that they had in another sandbox. chown changes a folder after what is in it, so a folder that has the
 # right owner was done to its end.
 own_home() {
-    local path owner
-    while read -r owner path; do
-        [[ $owner == "$agent_uid:$agent_gid" ]] || chown -R -h "$agent_uid:$agent_gid" "$path"
-    done < <(stat -c '%u:%g %n' "$home" "$home"/.[!.]* 2>/dev/null)
+    local path
+    for path in "$home" "$home"/.[!.]*; do
+        [[ -e $path || -L $path ]] || continue
+        [[ $(stat -c '%u:%g' -- "$path") == "$agent_uid:$agent_gid" ]] || chown -R -h -- "$agent_uid:$agent_gid" "$path"
+    done
 }
 
 # As `agent`: what it left in its home, a symbolic link to /etc for one, can then lead root nowhere.
@@ -88,7 +89,8 @@ AGENT
 }
 
 # Where root owns the workspace, `agent` writes it by ACLs: an entry of its own on everything there, and a default entry on each
-# folder, so that what either side makes later can be written by both. Mounts that are read-only (.git/hooks, .git/config) say no,
+# folder, so that what either side makes later can be written by both. A file with a second link may be somebody else's outside, and
+# stays as it is. Mounts that are read-only (.git/hooks, .git/config) say no,
 # and are meant to. Once done it is seen at the top folder.
 grant_workspace() {
     local path
@@ -97,7 +99,7 @@ grant_workspace() {
         [[ -n $path && -d $path ]] || continue
         getfacl -cp "$path" 2>/dev/null | grep -q "^default:user:\(agent\|$agent_uid\):rwx" && continue
         # The top folder comes last: a run that was killed half-way is done again.
-        find "$path" -xdev -mindepth 1 \( -type d -o -type f \) -print0 \
+        find "$path" -xdev -mindepth 1 \( -type d -o -type f -links 1 \) -print0 \
             | xargs -0r setfacl -m "u:$agent_uid:rwX" 2>/dev/null || :
         find "$path" -xdev -mindepth 1 -type d -print0 \
             | xargs -0r setfacl -m "d:u:$agent_uid:rwX" 2>/dev/null || :
@@ -142,6 +144,19 @@ bring_up() {
     say ready
 }
 
+# Before all else: nothing gets out until the policy takes this table's place, whoever is let in from outside meanwhile.
+close_network() {
+    nft -f - <<'RULES'
+add table inet ao_closed
+flush table inet ao_closed
+table inet ao_closed {
+    chain output { type filter hook output priority 10; policy drop; oifname "lo" accept; }
+}
+RULES
+}
+
+cd /
+close_network || { say 'the packet rules cannot be loaded (is NET_ADMIN missing?)'; exit 1; }
 # Where /run is no tmpfs it survives a restart, and with it the word that an earlier start stood.
 [[ ! -e $run && ! -e $services ]] || rm -rf "$run" "$services"
 mkdir -p "$run" "$services"

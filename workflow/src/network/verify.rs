@@ -35,8 +35,11 @@ const BLOCKED: &str = "blocked by sandbox network policy";
 /// With the first thing that is not as it should be.
 pub(crate) fn verify(paths: &Paths, folder: &Path) -> Result<()> {
     let state = State::read(folder)?;
-    if let Some((what, port)) = missing_listeners(paths, &state).first() {
-        bail!("{what} does not listen on port {port}");
+    let ends = Instant::now() + LIMIT;
+    // The kernel's list of sockets is no snapshot: while others come and go, one that is there may be missed.
+    while let Some((what, port)) = missing_listeners(paths, &state).first() {
+        ensure!(Instant::now() < ends, "{what} does not listen on port {port}");
+        std::thread::sleep(Duration::from_millis(10));
     }
     let system = System::read(paths, "")?;
     if let Some(resolver) = system.resolvers.first() {

@@ -220,7 +220,12 @@ fn repository_table(manifest: &Utf8Path) -> anyhow::Result<Table> {
 /// A TOML file; a mistake is shown with file and line.
 fn read_table(path: &Utf8Path) -> anyhow::Result<Table> {
     let text = fs::read_to_string(path).with_context(|| format!("failed to read `{path}`"))?;
-    toml::from_str(&text).map_err(|error| {
+    parse_table(path, &text)
+}
+
+/// The TOML text of a file; a mistake is shown with file and line.
+fn parse_table(path: &Utf8Path, text: &str) -> anyhow::Result<Table> {
+    toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
         usage(format!("`{path}`:{line}: {}", error.message()))
     })

@@ -2,16 +2,21 @@
 //! a yes on the host. The yes is for the file as it stood: one changed byte asks again.
 
 use std::fs;
+use std::io::Read as _;
 
 use anyhow::Context as _;
+use camino::Utf8PathBuf;
 use toml::{Table, Value};
 
-use super::{Config, WORKSPACE_FILE, read_table};
+use super::{Config, WORKSPACE_FILE, parse_table};
 use crate::context::Context;
 use crate::digest::sha256;
 use crate::failure::{Exit, Failure};
 use crate::sizes::{bytes, cpus};
 use crate::workspace::Workspace;
+
+/// Bytes of the largest file that is read.
+const LARGEST: u64 = 1 << 20;
 
 /// The workspace's table, where there is a file and where it may take effect.
 pub(super) fn workspace_table(
@@ -19,42 +24,53 @@ pub(super) fn workspace_table(
     workspace: &Workspace,
     below: &Config,
 ) -> anyhow::Result<Option<Table>> {
-    let path = workspace.path.join(WORKSPACE_FILE);
-    // The file of this repository's own root is ours; a symbolic link could lead anywhere, so it is no such file.
-    if !path.is_file() || path.is_symlink() {
-        return Ok(None);
-    }
-    let table = read_table(&path)?;
-    let widening = widening(&table, below);
-    if widening.is_empty() || is_trusted(cx, workspace)? {
-        return Ok(Some(table));
+    let Some(own) = OwnFile::read(workspace)? else { return Ok(None) };
+    let (path, widening) = (&own.path, widening(&own.table, below));
+    if widening.is_empty() || cx.state.load(&workspace.path).trusted.as_ref() == Some(&own.digest) {
+        return Ok(Some(own.table));
     }
     let list = widening.join("\n  ");
     let question = format!(
         "`{path}` asks for more than the sandbox has:\n  {list}\nAn agent can write that file. Grant it?"
     );
     if cx.ui.can_ask() && cx.ui.confirm(&question)? {
-        trust(cx, workspace)?;
-        return Ok(Some(table));
+        own.trust(cx, workspace)?;
+        return Ok(Some(own.table));
     }
     Err(Failure::new(Exit::Usage, format!("`{path}` asks for more than the sandbox has:\n  {list}"))
         .hint(format!("read it, then grant it with `cargo xtask config --trust {}`", workspace.path))
         .into())
 }
 
-/// Remembers the person's yes to the file as it stands.
-pub(crate) fn trust(cx: &Context, workspace: &Workspace) -> anyhow::Result<()> {
-    let digest = file_digest(workspace)?;
-    cx.state.update(&workspace.path, |known| known.trusted = Some(digest))
+/// A workspace's own file, read once: what was shown, what was agreed to and what takes effect are the same bytes.
+pub(crate) struct OwnFile {
+    path: Utf8PathBuf,
+    table: Table,
+    digest: String,
 }
 
-fn is_trusted(cx: &Context, workspace: &Workspace) -> anyhow::Result<bool> {
-    Ok(cx.state.load(&workspace.path).trusted == Some(file_digest(workspace)?))
-}
+impl OwnFile {
+    /// The file, where there is one. A link could lead anywhere, so it is no such file.
+    pub(crate) fn read(workspace: &Workspace) -> anyhow::Result<Option<Self>> {
+        let path = workspace.path.join(WORKSPACE_FILE);
+        if !path.is_file() || path.is_symlink() {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        let file = fs::File::open(&path).with_context(|| format!("failed to read `{path}`"))?;
+        file.take(LARGEST).read_to_string(&mut text).with_context(|| format!("failed to read `{path}`"))?;
+        Ok(Some(OwnFile { table: parse_table(&path, &text)?, digest: sha256(&text), path }))
+    }
 
-fn file_digest(workspace: &Workspace) -> anyhow::Result<String> {
-    let path = workspace.path.join(WORKSPACE_FILE);
-    Ok(sha256(fs::read(&path).with_context(|| format!("failed to read `{path}`"))?))
+    /// What it sets, as lines for the person who is to agree.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.table.iter().map(|(name, value)| format!("{name} = {value}")).collect()
+    }
+
+    /// Remembers the person's yes to these bytes.
+    pub(crate) fn trust(&self, cx: &Context, workspace: &Workspace) -> anyhow::Result<()> {
+        cx.state.update(&workspace.path, |known| known.trusted = Some(self.digest.clone()))
+    }
 }
 
 /// The lines that would widen what the sandbox may do. Lower limits narrow, and so does guarding git.

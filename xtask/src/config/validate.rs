@@ -2,6 +2,11 @@
 
 use super::keys::Settings;
 use super::usage;
+use crate::sizes::bytes;
+
+/// Below these the firewall's programs do not start.
+const FEWEST_PROCESSES: u32 = 64;
+const LEAST_MEMORY: u64 = 128 << 20;
 
 const AGENTS: [&str; 5] = ["claude", "codex", "opencode", "pi", "bun"];
 
@@ -15,6 +20,14 @@ pub(super) fn validate(settings: &Settings) -> anyhow::Result<()> {
             "unknown profile `{}`; the profiles are quick and release",
             settings.profile
         )));
+    }
+    if settings.pids < FEWEST_PROCESSES {
+        return Err(usage(format!(
+            "`pids` wants at least {FEWEST_PROCESSES}: the sandbox's own programs need some"
+        )));
+    }
+    if bytes(&settings.memory).is_some_and(|memory| memory < LEAST_MEMORY) {
+        return Err(usage(format!("`memory` wants at least 128m, not `{}`", settings.memory)));
     }
     for name in settings.env.keys() {
         let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

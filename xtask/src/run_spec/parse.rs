@@ -58,12 +58,20 @@ pub(super) fn extra(text: &str, workspace: &Workspace) -> anyhow::Result<Extra> 
         Some((rest, home)) => home.join(rest),
         None => workspace.path.join(source),
     };
-    if !source.exists() {
-        return Err(usage(format!("mount `{text}`: `{source}` does not exist")).into());
+    let real = source
+        .canonicalize_utf8()
+        .map_err(|error| usage(format!("mount `{text}`: `{source}` cannot be used: {error}")))?;
+    // An agent can put a link in the place of a folder of its workspace, and what that leads to would be mounted.
+    if source.starts_with(&workspace.path) && !real.starts_with(&workspace.path) {
+        return Err(
+            usage(format!("mount `{text}`: `{source}` leads out of the workspace, to `{real}`")).into()
+        );
     }
-    if source.file_name() == Some("docker.sock") {
+    let holds_socket = ["/run", "/var/run", "/var", "/"].contains(&real.as_str());
+    if real.file_name() == Some("docker.sock") || holds_socket {
         return Err(usage(format!("mount `{text}`: the engine's socket is the host's root account")).into());
     }
+    let source = if source.starts_with(&workspace.path) { real } else { source };
     let target = if target.is_empty() { source.clone() } else { Utf8PathBuf::from(target) };
     if !target.is_absolute() || target == "/" {
         return Err(

@@ -3,7 +3,8 @@
 use clap::CommandFactory as _;
 use serde_json::{Map, json};
 
-use crate::config::{Config, WORKSPACE_FILE, trust};
+use crate::config::trust::OwnFile;
+use crate::config::{Config, WORKSPACE_FILE};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::flags;
@@ -35,11 +36,17 @@ impl flags::Config {
 
 fn say_yes(cx: &Context, workspace: &Workspace) -> anyhow::Result<()> {
     let path = workspace.path.join(WORKSPACE_FILE);
-    if !path.is_file() {
+    let Some(own) = OwnFile::read(workspace)? else {
         return Err(Failure::new(Exit::Usage, format!("there is no `{path}` to say yes to")).into());
+    };
+    cx.ui.say(format!("`{path}` sets:"));
+    own.lines().iter().for_each(|line| cx.ui.say(format!("  {line}")));
+    if cx.ui.can_ask() && !cx.ui.confirm("Grant it?")? {
+        cx.ui.say("nothing was granted");
+        return Ok(());
     }
-    trust::trust(cx, workspace)?;
-    cx.ui.say(format!("`{path}` may set what it sets now; a change of the file asks again"));
+    own.trust(cx, workspace)?;
+    cx.ui.say("granted; a change of the file asks again");
     Ok(())
 }
 
