@@ -137,7 +137,7 @@ impl Drop for Sandbox {
                 eprintln!("container {id} stays behind");
             }
         }
-        if self.image != IMAGE && docker(&["image", "rm", &self.image]).code != 0 {
+        if self.image != IMAGE && docker(&["image", "rm", "--no-prune", &self.image]).code != 0 {
             eprintln!("image {} stays behind", self.image);
         }
     }

@@ -178,12 +178,17 @@ fn build(
     fill_context(cx, settings, &context, stage)?;
     let args = arguments(settings, manner, ready, &base, stage);
     let step = cx.ui.step(format!("building image `{}`", ready.name));
-    let cmd = cx.docker().cmd(args).args(["--iidfile", id_file.as_str(), context.as_str()]);
-    cmd.follow(|line| {
-        cx.ui.detail(line);
-        step.note(line);
-    })
-    .with_context(|| format!("failed to build image `{}`", ready.name))?;
+    let once = || {
+        let cmd = cx.docker().cmd(&args).args(["--iidfile", id_file.as_str(), context.as_str()]);
+        cmd.follow(|line| {
+            cx.ui.detail(line);
+            step.note(line);
+        })
+    };
+    // An image that was removed meanwhile may have been a cached layer of ours; the second build makes it anew.
+    let lost_its_cache = |error: &anyhow::Error| error.to_string().contains("unknown parent image");
+    let built = once().or_else(|error| if lost_its_cache(&error) { once() } else { Err(error) });
+    built.with_context(|| format!("failed to build image `{}`", ready.name))?;
     drop(step);
     let id =
         fs::read_to_string(&id_file).with_context(|| format!("the builder wrote no id to `{id_file}`"))?;
@@ -230,10 +235,11 @@ fn arguments(settings: &Settings, manner: &Manner, ready: &Ready, base: &str, st
     args
 }
 
-/// The image that had the name before is ours and useless now, unless a container still runs from it: then the engine refuses.
+/// The image that had the name before is ours and useless now, unless a container still runs from it: then the engine refuses. Its
+/// parents stay: the classic builder's cache, of which another build may be making use.
 fn remove_replaced(cx: &Context, old: &Image) {
     if old.label("ao.sandbox.image") == Some("true")
-        && let Ok(output) = cx.docker().cmd(["image", "rm", &old.id]).probe()
+        && let Ok(output) = cx.docker().cmd(["image", "rm", "--no-prune", &old.id]).probe()
         && !output.success()
     {
         cx.ui.detail(format!("the replaced image stays: {}", output.stderr.trim()));

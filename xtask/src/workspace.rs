@@ -9,9 +9,9 @@ use crate::context::{Context, home};
 use crate::failure::{Exit, Failure};
 
 /// Folders that would lay the host open, or hide the sandbox's own files, if they were mounted.
-const REFUSED: [&str; 14] = [
+const REFUSED: [&str; 19] = [
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sys", "/usr",
-    "/var",
+    "/var", "/mnt", "/media", "/srv", "/tmp", "/Users",
 ];
 
 /// A folder that an agent works on.
@@ -119,6 +119,9 @@ fn refuse_unsuitable(path: &Utf8Path) -> anyhow::Result<()> {
     if !path.is_dir() {
         return refuse("it is not a folder");
     }
+    if is_shared(path) {
+        return refuse("everybody may write there; name a project's folder");
+    }
     if path.as_str().chars().any(char::is_control) {
         return refuse("its path has control characters");
     }
@@ -126,6 +129,18 @@ fn refuse_unsuitable(path: &Utf8Path) -> anyhow::Result<()> {
         return refuse("mounting it would lay the host open; name a project's folder");
     }
     Ok(())
+}
+
+/// The sticky bit marks folders such as `/tmp`, in which everybody keeps files.
+#[cfg(unix)]
+fn is_shared(path: &Utf8Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o1000 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_shared(_path: &Utf8Path) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -61,7 +61,12 @@ fn a_container_that_is_not_ours_is_never_touched() {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         sandbox.xtask(&["sandbox-update"]).fails(3);
         sandbox.xtask(&["sandbox-down"]).ok().says("nothing to remove");
-        sandbox.xtask(&["sandbox-up"]).fails(1).says("--name");
+        sandbox
+            .xtask(&["sandbox-up", "--name", "foreign-app"])
+            .fails(1)
+            .says("another container has the name");
+        sandbox.xtask(&["sandbox-up"]).ok();
+        assert_ne!(sandbox.inspect()["Name"], format!("/{name}"));
         let state = docker(&["inspect", "--format", "{{.State.Status}}", &id]).ok();
         assert_eq!(state.stdout.trim(), "running");
     }));

@@ -25,6 +25,8 @@ pub(super) fn workspace_table(
     below: &Config,
 ) -> anyhow::Result<Option<Table>> {
     let Some(own) = OwnFile::read(workspace)? else { return Ok(None) };
+    // A misspelt key or a value of the wrong form is a mistake, and not something to say yes to.
+    Config::defaults().add(own.table.clone(), WORKSPACE_FILE)?;
     let (path, widening) = (&own.path, widening(&own.table, below));
     if widening.is_empty() || cx.state.load(&workspace.path).trusted.as_ref() == Some(&own.digest) {
         return Ok(Some(own.table));

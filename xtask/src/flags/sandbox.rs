@@ -71,7 +71,7 @@ pub(crate) struct SandboxUpdate {
     #[arg(long)]
     pub(crate) force: bool,
     /// Return to the release before
-    #[arg(long, conflicts_with_all = ["no_build", "force", "binary"])]
+    #[arg(long, conflicts_with_all = ["no_build", "force", "binary", "dry_run"])]
     pub(crate) rollback: bool,
 }
 

@@ -3,7 +3,7 @@
 
 use super::exec::{Inside, run, variable};
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, PassThrough};
 use crate::flags;
 use crate::workspace::Workspace;
 
@@ -39,7 +39,14 @@ fn start(
     let mut words = command(agent)?;
     words.extend(arguments);
     let env = env.iter().map(|text| variable(text)).collect::<anyhow::Result<_>>()?;
-    run(cx, &Inside { workspace, words, env, workdir: None, timeout: None, root: false })
+    let result = run(cx, &Inside { workspace, words, env, workdir: None, timeout: None, root: false });
+    let is_missing =
+        |error: &anyhow::Error| error.downcast_ref::<PassThrough>().is_some_and(|code| code.0 == 127);
+    if result.as_ref().is_err_and(is_missing) {
+        let mend = "add it to `agents` in the configuration (`cargo xtask config`), then `cargo xtask sandbox-up --recreate`";
+        cx.ui.say(format!("hint: `{agent}` is not in the sandbox's image; {mend}"));
+    }
+    result
 }
 
 fn command(agent: &str) -> anyhow::Result<Vec<String>> {

@@ -36,9 +36,9 @@ pub(super) fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
         known.container = Some(id.clone());
         known.installed = Some(stage.manifest.clone());
     })?;
-    ready::wait_new(cx, &id, &name)?;
+    ready::wait_new(cx, &id, &name, &wanted.workspace)?;
     let report = Report::created(name, id, wanted);
-    tell(cx, &report);
+    tell(cx, &report, &wanted.workspace);
     Ok(report)
 }
 

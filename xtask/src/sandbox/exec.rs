@@ -42,6 +42,14 @@ impl flags::SandboxExec {
                 .hint("for example: `cargo xtask sandbox-exec . cargo test`")
                 .into());
         }
+        if let Some(option) = words.first().filter(|word| word.starts_with('-')) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("`{option}` stands where the command is expected"),
+            )
+            .hint("options come before the workspace: `cargo xtask sandbox-exec --timeout 5 . cargo test`")
+            .into());
+        }
         let inside = Inside {
             workspace: Workspace::locate(cx, path.as_deref())?,
             words,

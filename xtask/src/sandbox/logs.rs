@@ -2,7 +2,6 @@
 
 use super::existing;
 use crate::context::Context;
-use crate::failure::PassThrough;
 use crate::flags;
 use crate::workspace::Workspace;
 
@@ -13,9 +12,6 @@ impl flags::SandboxLogs {
         let mut args = vec!["logs", "--timestamps", "--tail", &tail];
         args.extend(self.follow.then_some("--follow"));
         args.push(&container.id);
-        match cx.docker().cmd(args).interactive()? {
-            0 => Ok(()),
-            code => Err(PassThrough(u8::try_from(code).unwrap_or(1)).into()),
-        }
+        cx.docker().cmd(args).follow(|line| cx.ui.data(line))
     }
 }

@@ -1,6 +1,6 @@
 //! `sandbox-stop`: the container stops, everything in it stays.
 
-use super::existing;
+use super::{argument, existing};
 use crate::context::Context;
 use crate::docker::container::Status;
 use crate::flags;
@@ -8,7 +8,8 @@ use crate::workspace::Workspace;
 
 impl flags::SandboxStop {
     pub(crate) fn run(self, cx: &Context) -> anyhow::Result<()> {
-        let container = existing(cx, &Workspace::locate(cx, Some(&self.path))?)?;
+        let workspace = Workspace::locate(cx, Some(&self.path))?;
+        let container = existing(cx, &workspace)?;
         let name = container.name();
         if matches!(container.state.status, Status::Exited | Status::Created) {
             cx.ui.say(format!("sandbox `{name}` is stopped already"));
@@ -19,7 +20,8 @@ impl flags::SandboxStop {
             cx.docker().run(["unpause", &container.id])?;
         }
         cx.docker().run(["stop", "--time", "5", &container.id])?;
-        cx.ui.say(format!("sandbox `{name}` is stopped; `cargo xtask sandbox-up` starts it again"));
+        let path = argument(cx, &workspace);
+        cx.ui.say(format!("sandbox `{name}` is stopped; `cargo xtask sandbox-up{path}` starts it again"));
         Ok(())
     }
 }

@@ -132,7 +132,7 @@ fn reuse(cx: &Context, wanted: &Wanted, container: &Container) -> anyhow::Result
         }
         Status::Created | Status::Exited => {
             docker.run(["start", id])?;
-            ready::wait(cx, id, name)?;
+            ready::wait(cx, id, name, &wanted.workspace)?;
             "started"
         }
         state => {
@@ -149,7 +149,7 @@ fn reuse(cx: &Context, wanted: &Wanted, container: &Container) -> anyhow::Result
     let differs = differing_options(container, &wanted.spec);
     let stale_image = image_is_stale(cx, wanted, container);
     let report = report(container, wanted, action, differs, stale_image);
-    tell(cx, &report);
+    tell(cx, &report, &wanted.workspace);
     Ok(report)
 }
 
@@ -199,7 +199,7 @@ fn report(
     }
 }
 
-pub(super) fn tell(cx: &Context, report: &Report) {
+pub(super) fn tell(cx: &Context, report: &Report, workspace: &Workspace) {
     let word = if report.action == "running" { "is running already" } else { report.action };
     cx.ui.say(format!("sandbox `{}` {word}", report.name));
     for line in &report.differs {
@@ -209,7 +209,10 @@ pub(super) fn tell(cx: &Context, report: &Report) {
         cx.ui.warn("its image was built from other files than today's");
     }
     if !report.differs.is_empty() || report.stale_image {
-        cx.ui.say("`cargo xtask sandbox-up --recreate` creates it anew; workspace and logins stay");
+        let path = super::argument(cx, workspace);
+        cx.ui.say(format!(
+            "`cargo xtask sandbox-up{path} --recreate` creates it anew; workspace and logins stay"
+        ));
     }
 }
 
