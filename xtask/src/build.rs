@@ -59,6 +59,12 @@ pub(crate) fn last(cx: &Context, target: Target, profile: &str) -> anyhow::Resul
     fs::read(path.trim()).map_err(|_| absent().into())
 }
 
+/// Where the `workflow` is that was built last for this machine, if this machine can run it.
+pub(crate) fn runnable(cx: &Context, profile: &str) -> Option<Utf8PathBuf> {
+    let path = fs::read_to_string(note(cx, Target::host(), profile)).ok()?;
+    cfg!(target_os = "linux").then(|| Utf8PathBuf::from(path.trim())).filter(|path| path.is_file())
+}
+
 /// The file that remembers where cargo put the executable.
 fn note(cx: &Context, target: Target, profile: &str) -> Utf8PathBuf {
     cx.root.join("target/ao-sandbox").join(format!("{}-{profile}.path", target.triple()))

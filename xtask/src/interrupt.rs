@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 type Callback = Box<dyn Fn(i32) + Send>;
 
+#[cfg_attr(not(unix), expect(dead_code, reason = "nobody reads duties where no signals come"))]
 enum Duty {
     /// Remove this folder and end.
     Remove(std::path::PathBuf),

@@ -34,11 +34,14 @@ make_room() {
     rm "$file.ao-new"
 }
 
-# Gives `agent` the numbers of the workspace's owner; 0 means that root owns it, and `agent` stays who it is.
+# Gives `agent` the numbers of the workspace's owner. Where root owns it, `agent` is an ordinary user all the same: the one to whom the
+# logins belong already, so that a sandbox of a person's own folder and one of root's can share them.
 adopt_owner() {
     local uid=${AO_SANDBOX_UID:-0} gid=${AO_SANDBOX_GID:-0} name old_uid old_gid
     while IFS=: read -r name _ old_uid old_gid _ && [[ $name != agent ]]; do :; done </etc/passwd
     [[ $name == agent ]] || { fail 'no user agent in this image'; return 1; }
+    [[ $uid != 0 ]] || uid=$(stat -c %u "$home/.claude" 2>/dev/null || echo 0)
+    [[ $gid != 0 ]] || gid=$(stat -c %g "$home/.claude" 2>/dev/null || echo 0)
     [[ $uid != 0 ]] || uid=$old_uid
     [[ $gid != 0 ]] || gid=$old_gid
     [[ $uid =~ ^[0-9]+$ && $gid =~ ^[0-9]+$ ]] || { fail "AO_SANDBOX_UID and AO_SANDBOX_GID must be numbers"; return 1; }

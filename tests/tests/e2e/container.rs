@@ -86,10 +86,21 @@ fn up_may_be_repeated_and_says_what_differs() {
 }
 
 #[test]
+fn a_mistake_in_the_allowlist_is_refused_before_anything_is_made_or_removed() {
+    let sandbox = Sandbox::up("mistaken-app");
+    let id = sandbox.id();
+    let up =
+        sandbox.xtask(&["sandbox-up", "--recreate", "--allow", "fine.example.com", "--allow", "NOT A NAME"]);
+    up.fails(2).says("`allow`, entry 2").says("NOT");
+    assert_eq!(sandbox.id(), id);
+}
+
+#[test]
 fn a_start_without_a_firewall_fails_closed_and_says_why() {
-    let sandbox = Sandbox::planned("closed-app");
-    let up = sandbox.xtask(&["sandbox-up", "--allow", "NOT A NAME"]);
-    up.fails(1).says("did not become ready").says("allowlist:1: `NOT`");
+    let sandbox = Sandbox::up("closed-app");
+    sandbox.root("echo 'NOT A NAME' > /var/lib/ao-sandbox/allowlist").ok();
+    sandbox.xtask(&["sandbox-stop"]).ok();
+    sandbox.xtask(&["sandbox-up"]).fails(1).says("did not become ready").says("allowlist:1: `NOT`");
     assert_eq!(sandbox.inspect()["State"]["Status"], "exited");
 }
 

@@ -52,7 +52,9 @@ fn where_root_owns_the_workspace_the_agent_writes_it_and_the_host_can_remove_tha
 
 #[test]
 fn the_agent_has_the_uid_of_the_workspaces_owner() {
-    let sandbox = Sandbox::planned("owned");
+    let mut sandbox = Sandbox::planned("owned");
+    // Two owners cannot share one login volume: the other tests keep theirs.
+    sandbox.person.set("AO_SANDBOX_VOLUME_PREFIX", "ao-sandbox-e2e-owned-");
     if chown(&sandbox.workspace, Some(1234), Some(2345)).is_err() {
         return chown_needs_root();
     }

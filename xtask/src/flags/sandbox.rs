@@ -96,12 +96,12 @@ pub(crate) struct SandboxExec {
     /// Run as root instead of as `agent`
     #[arg(long)]
     pub(crate) root: bool,
-    /// [PATH] COMMAND ARGUMENTS
+    /// The workspace where it is a folder, then the command and its arguments
     #[arg(
         required = true,
         trailing_var_arg = true,
         allow_hyphen_values = true,
-        value_name = "PATH] [COMMAND"
+        value_name = "[PATH] COMMAND"
     )]
     pub(crate) words: Vec<String>,
 }

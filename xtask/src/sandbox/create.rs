@@ -1,14 +1,19 @@
 //! Creating a sandbox's container: the image made sure of, a name given, `docker run`, and the wait until it is ready.
 
-use anyhow::bail;
+use std::fs;
+
+use anyhow::{Context as _, bail};
 
 use super::ready;
 use super::up::{Report, Wanted, tell};
+use crate::build;
 use crate::context::Context;
-use crate::docker::container::{Listed, Status};
+use crate::docker::container::{Container, Listed, Status};
 use crate::failure::{Exit, Failure};
 use crate::image;
+use crate::interrupt::TempFolder;
 use crate::naming;
+use crate::run::Cmd;
 use crate::stage::Stage;
 
 /// What `docker run` came to.
@@ -19,9 +24,10 @@ enum Started {
     NameTaken(String),
 }
 
-/// Creates the sandbox; no container of this workspace is there.
-pub(super) fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
+/// Creates the sandbox. A container that it replaces goes only once image and policy are known to be good.
+pub(super) fn create(cx: &Context, wanted: &Wanted, replaced: Option<&Container>) -> anyhow::Result<Report> {
     let docker = cx.docker();
+    check_allowlist(cx, wanted)?;
     // The list of containers and the build do not need each other.
     let (listed, image) = std::thread::scope(|scope| {
         let listed = scope.spawn(|| docker.list());
@@ -30,6 +36,9 @@ pub(super) fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
     });
     let Ok(listed) = listed else { bail!("the list of containers could not be asked for") };
     let (listed, (image, stage)) = (listed?, image?);
+    if let Some(container) = replaced {
+        docker.run(["rm", "--force", &container.id])?;
+    }
     let (name, id) = run_under_a_name(cx, wanted, &listed, &image, &stage)?;
     cx.state.update(&wanted.workspace.path, |known| {
         known.name = Some(name.clone());
@@ -40,6 +49,34 @@ pub(super) fn create(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
     let report = Report::created(name, id, wanted);
     tell(cx, &report, &wanted.workspace);
     Ok(report)
+}
+
+/// The allowlists as the sandbox will read them, checked by the same program where this machine can run it; elsewhere the start
+/// itself refuses a mistake.
+fn check_allowlist(cx: &Context, wanted: &Wanted) -> anyhow::Result<()> {
+    let Some(program) = build::runnable(cx, &wanted.settings.profile) else { return Ok(()) };
+    let folder = TempFolder::new()?;
+    let (own, shared) = (folder.path()?.join("allow"), folder.path()?.join("allowlist"));
+    let asset = cx.assets().join("rootfs/etc/ao-sandbox/allowlist");
+    let text = fs::read_to_string(&asset).with_context(|| format!("failed to read `{asset}`"))?;
+    for (path, text) in [(&own, wanted.settings.allow.join("\n")), (&shared, text)] {
+        // What a preset stands for is known in the sandbox; here its line is as good as empty.
+        let lines = text.lines().map(|line| if line.trim_start().starts_with('@') { "" } else { line });
+        fs::write(path, lines.collect::<Vec<_>>().join("\n"))
+            .with_context(|| format!("failed to write `{path}`"))?;
+    }
+    let check = Cmd::new(program).args(["network", "check", own.as_str(), shared.as_str()]).probe()?;
+    if check.success() {
+        return Ok(());
+    }
+    let lines = check.stderr.trim().replace(&format!("{own}:"), "`allow`, entry ");
+    let lines = lines.replace(shared.as_str(), asset.as_str());
+    Err(Failure::new(
+        Exit::Usage,
+        format!("the allowlist cannot be used: {}", lines.trim_start_matches("error: ")),
+    )
+    .hint("nothing was changed; mend the entry and run the command again")
+    .into())
 }
 
 /// Runs it under its name. Where another workspace takes a new name between the look and the run, the one with digits is next.

@@ -112,12 +112,9 @@ pub(crate) fn up(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
     let _lock =
         cx.state.lock(&lock, || cx.ui.say("another `sandbox-up` works on this workspace; waiting for it"))?;
     match find(cx, &wanted.workspace)? {
-        Some(container) if wanted.recreate => {
-            cx.docker().run(["rm", "--force", &container.id])?;
-            create::create(cx, wanted)
-        }
+        Some(container) if wanted.recreate => create::create(cx, wanted, Some(&container)),
         Some(container) => reuse(cx, wanted, &container),
-        None => create::create(cx, wanted),
+        None => create::create(cx, wanted, None),
     }
 }
 

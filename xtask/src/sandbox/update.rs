@@ -241,7 +241,10 @@ impl Update<'_> {
             let (sandbox, container) = (container.name(), container.id.as_str());
             return ui.data_json(&Report { sandbox, container, answer, bytes: pushed.bytes, millis, notes });
         }
-        if answer.status == Status::Unchanged {
+        if answer.status == Status::Unchanged && self.force {
+            let size = sizes::shown(pushed.bytes as u64);
+            ui.say(format!("sandbox `{}` held release {} already; pushed and verified again, firewall applied ({size}, {millis} ms)", container.name(), short(&answer.release)));
+        } else if answer.status == Status::Unchanged {
             ui.say(format!(
                 "sandbox `{}` is up to date: release {} ({millis} ms)",
                 container.name(),
