@@ -7,6 +7,7 @@ mod network;
 mod process;
 mod release;
 mod render;
+mod resolver;
 mod signal;
 mod version;
 

@@ -98,9 +98,24 @@ impl State {
         Ok(file)
     }
 
-    fn file(&self, workspace: &Utf8Path) -> Utf8PathBuf {
-        self.dir.join("workspaces").join(format!("{}.json", &sha256(workspace.as_str())[..16]))
+    /// A lock on one kind of work on one workspace.
+    pub(crate) fn lock_workspace(
+        &self,
+        work: &str,
+        workspace: &Utf8Path,
+        waiting: impl FnOnce(),
+    ) -> anyhow::Result<fs::File> {
+        self.lock(&format!("{work}-{}", key(workspace)), waiting)
     }
+
+    fn file(&self, workspace: &Utf8Path) -> Utf8PathBuf {
+        self.dir.join("workspaces").join(format!("{}.json", key(workspace)))
+    }
+}
+
+/// A workspace in the name of a file.
+fn key(workspace: &Utf8Path) -> String {
+    sha256(workspace.as_str())[..16].to_owned()
 }
 
 /// Writes a JSON file beside its place and renames it.

@@ -3,12 +3,13 @@
 //! The question for a name is asked by hand: musl's resolver takes a refusal for no answer, and waits.
 
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Check, Level};
+use crate::resolver::{Answer, ask, is_silence};
 
 /// A refusal takes microseconds; whoever needs longer than this was dropped, not refused.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -22,7 +23,7 @@ const REMEDY: &str = "apply the policy again: `docker exec --user root CONTAINER
 pub(super) fn refused_name(resolv_conf: &Path) -> Check {
     let text = fs::read_to_string(resolv_conf).unwrap_or_default();
     match nameserver(&text) {
-        Some(server) => judge_name(ask(SocketAddr::new(server, 53), NAME)),
+        Some(server) => judge_name(ask(SocketAddr::new(server, 53), NAME, LIMIT)),
         None => Check::bad("refused name", Level::Fail, "no nameserver is configured", REMEDY),
     }
 }
@@ -59,52 +60,15 @@ pub(super) fn refused_address() -> Check {
     }
 }
 
-fn is_silence(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
-}
-
 fn nameserver(resolv_conf: &str) -> Option<IpAddr> {
     let mut values = resolv_conf.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
     values.find_map(|value| value.trim().parse().ok())
 }
 
-/// What a resolver says: the code (RFC 1035, 4.1.1), the number of records, and the time it took.
-struct Answer {
-    code: u8,
-    addresses: u16,
-    took: Duration,
-}
-
-/// Asks `server` for an address of `name`.
-fn ask(server: SocketAddr, name: &str) -> io::Result<Answer> {
-    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(server)?;
-    socket.set_read_timeout(Some(LIMIT))?;
-    let started = Instant::now();
-    socket.send(&question(name))?;
-    let mut answer = [0; 512];
-    let length = socket.recv(&mut answer)?;
-    if length < 12 {
-        return Err(ErrorKind::InvalidData.into());
-    }
-    let addresses = u16::from_be_bytes([answer[6], answer[7]]);
-    Ok(Answer { code: answer[3] & 0x0f, addresses, took: started.elapsed() })
-}
-
-/// One question: the header with an id and "recursion desired", the name, type A, class IN.
-fn question(name: &str) -> Vec<u8> {
-    let mut packet = vec![0x61, 0x6f, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
-        packet.push(u8::try_from(label.len()).unwrap_or(63));
-        packet.extend(label.as_bytes());
-    }
-    packet.extend([0, 0, 1, 0, 1]);
-    packet
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
     use super::*;
 
     fn answered_by(reply: impl FnOnce(&[u8]) -> Vec<u8> + Send + 'static) -> Check {
@@ -115,7 +79,7 @@ mod tests {
             let (length, from) = server.recv_from(&mut packet).unwrap();
             server.send_to(&reply(&packet[..length]), from).unwrap();
         });
-        let check = judge_name(ask(address, NAME));
+        let check = judge_name(ask(address, NAME, LIMIT));
         thread.join().unwrap();
         check
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use super::paths::Paths;
 use super::services::missing_listeners;
 use super::slots::State;
 use super::system::System;
+use crate::resolver::{ask, is_silence};
 
 /// A refusal takes microseconds.
 const LIMIT: Duration = Duration::from_millis(1500);
@@ -76,7 +77,7 @@ fn names_in_force(resolver: SocketAddr, folder: &Path) -> Result<()> {
     let marker = marker_of(&servers).context("the rendered names have no marker")?;
     let until = Instant::now() + LIMIT;
     loop {
-        match ask(resolver, marker) {
+        match ask(resolver, marker, LIMIT).map(|answer| answer.code) {
             Ok(3) => return Ok(()),
             Err(error) if is_no_route(&error) => return Ok(()),
             Err(error) if Instant::now() >= until => {
@@ -89,7 +90,7 @@ fn names_in_force(resolver: SocketAddr, folder: &Path) -> Result<()> {
 }
 
 fn refused_name(resolver: SocketAddr) -> Result<()> {
-    match ask(resolver, NAME) {
+    match ask(resolver, NAME, LIMIT).map(|answer| answer.code) {
         Ok(5) => Ok(()),
         Ok(code) => bail!("a name that is not allowed was answered with code {code} instead of a refusal"),
         Err(error) if is_no_route(&error) => Ok(()),
@@ -125,40 +126,14 @@ fn refused_request(address: SocketAddr) -> Result<()> {
     }
 }
 
-fn is_silence(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
-}
-
 /// Without a network at all nothing can be asked, and nothing gets out.
 fn is_no_route(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable)
 }
 
-/// Asks `server` for an address of `name`; returns the answer's code (RFC 1035, 4.1.1).
-fn ask(server: SocketAddr, name: &str) -> io::Result<u8> {
-    let socket = UdpSocket::bind(if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
-    socket.connect(server)?;
-    socket.set_read_timeout(Some(LIMIT))?;
-    socket.send(&question(name))?;
-    let mut answer = [0; 512];
-    let length = socket.recv(&mut answer)?;
-    if length < 12 { Err(ErrorKind::InvalidData.into()) } else { Ok(answer[3] & 0x0f) }
-}
-
-/// One question: the header with an id and "recursion desired", the name, type A, class IN.
-fn question(name: &str) -> Vec<u8> {
-    let mut packet = vec![0x61, 0x6f, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
-        packet.push(u8::try_from(label.len()).unwrap_or(63));
-        packet.extend(label.as_bytes());
-    }
-    packet.extend([0, 0, 1, 0, 1]);
-    packet
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
     use std::thread;
 
     use super::*;

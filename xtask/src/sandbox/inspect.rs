@@ -75,7 +75,7 @@ fn report<'a>(
         restarts: container.restart_count,
         workspace: wanted.workspace.path.as_str(),
         image: &container.config.image,
-        stale_image: image_is_stale(cx, wanted, container),
+        stale_image: image_is_stale(cx, &wanted.settings, container),
         differs: differing_options(container, wanted.spec()),
         release,
         previous_release: previous,

@@ -107,10 +107,8 @@ impl Wanted {
 
 /// Brings the sandbox up, and says what was done.
 pub(crate) fn up(cx: &Context, wanted: &Wanted) -> anyhow::Result<Report> {
-    let path = &wanted.workspace.path;
-    let lock = format!("up-{}", &crate::digest::sha256(path.as_str())[..16]);
-    let _lock =
-        cx.state.lock(&lock, || cx.ui.say("another `sandbox-up` works on this workspace; waiting for it"))?;
+    let waiting = || cx.ui.say("another `sandbox-up` works on this workspace; waiting for it");
+    let _lock = cx.state.lock_workspace("up", &wanted.workspace.path, waiting)?;
     match find(cx, &wanted.workspace)? {
         Some(container) if wanted.recreate => create::create(cx, wanted, Some(&container)),
         Some(container) => reuse(cx, wanted, &container),
@@ -144,7 +142,7 @@ fn reuse(cx: &Context, wanted: &Wanted, container: &Container) -> anyhow::Result
     };
     remember(cx, &wanted.workspace, container)?;
     let differs = differing_options(container, &wanted.spec);
-    let stale_image = image_is_stale(cx, wanted, container);
+    let stale_image = image_is_stale(cx, &wanted.settings, container);
     let report = report(container, wanted, action, differs, stale_image);
     tell(cx, &report, &wanted.workspace);
     Ok(report)
@@ -173,10 +171,14 @@ pub(crate) fn differing_options(container: &Container, spec: &RunSpec) -> Vec<St
 }
 
 /// Whether today's image inputs are others than those of the container's image.
-pub(super) fn image_is_stale(cx: &Context, wanted: &Wanted, container: &Container) -> bool {
-    let target = container.label("ao.platform").map_or(Ok(Target::host()), Target::parse);
-    let today = target.and_then(|target| image::inputs_digest(cx, &wanted.settings, target));
+pub(super) fn image_is_stale(cx: &Context, settings: &Settings, container: &Container) -> bool {
+    let today = target_of(container).and_then(|target| image::inputs_digest(cx, settings, target));
     today.is_ok_and(|today| container.label("ao.image") != Some(&today))
+}
+
+/// The machine type of a container; this machine's own where its label does not say.
+pub(super) fn target_of(container: &Container) -> anyhow::Result<Target> {
+    container.label("ao.platform").map_or(Ok(Target::host()), Target::parse)
 }
 
 fn report(

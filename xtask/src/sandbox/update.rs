@@ -20,7 +20,6 @@ use crate::context::Context;
 use crate::docker::container::Container;
 use crate::failure::{Exit, Failure};
 use crate::flags;
-use crate::image;
 use crate::manifest::{Manifest, short};
 use crate::release::{Answer, Status};
 use crate::run_spec::RunSpec;
@@ -130,28 +129,32 @@ impl Update<'_> {
 
     /// Updates from this machine take turns; inside, the install has a lock of its own.
     fn lock(&self) -> anyhow::Result<fs::File> {
-        let name = format!("update-{}", &crate::digest::sha256(self.workspace.path.as_str())[..16]);
-        self.cx
-            .state
-            .lock(&name, || self.cx.ui.say("another update of this sandbox is under way; waiting for it"))
+        self.cx.state.lock_workspace("update", &self.workspace.path, || {
+            self.cx.ui.say("another update of this sandbox is under way; waiting for it");
+        })
     }
 
     /// The inspect and the build side by side; the machine type is the one remembered until the inspect says otherwise.
     fn container_and_stage(&self) -> anyhow::Result<(Container, Stage)> {
         let guess = Target::host();
-        let remembered = self.cx.state.load(&self.workspace.path).installed;
         let (container, stage) = std::thread::scope(|scope| {
             let container = scope.spawn(|| running(self.cx, &self.workspace));
-            let stage = self.stage(guess).and_then(|stage| {
-                stage.check_scripts(changed_since(remembered.as_ref(), &stage)).map(|()| stage)
-            });
+            let stage = self.checked_stage(guess);
             (container.join(), stage)
         });
         let container = container.unwrap_or_else(|_| anyhow::bail!("the engine could not be asked"))?;
-        let target = container.label("ao.platform").map_or(Ok(guess), Target::parse)?;
-        // The scripts are the same for every machine type, and a mistake in one is not worth a second build.
-        let stage = if target == guess { stage? } else { self.stage(target)? };
+        let target = up::target_of(&container)?;
+        let stage = if target == guess { stage? } else { self.checked_stage(target)? };
         Ok((container, stage))
+    }
+
+    /// A stage whose scripts are good; one that is remembered as installed has passed the check already.
+    fn checked_stage(&self, target: Target) -> anyhow::Result<Stage> {
+        let stage = self.stage(target)?;
+        let remembered = self.cx.state.load(&self.workspace.path).installed;
+        let installed = |path: &str| remembered.as_ref().and_then(|old| old.file(path));
+        stage.check_scripts(|path| installed(path) != stage.manifest.file(path))?;
+        Ok(stage)
     }
 
     fn stage(&self, target: Target) -> anyhow::Result<Stage> {
@@ -280,9 +283,7 @@ impl Update<'_> {
             let differs = up::differing_options(container, &spec).into_iter();
             notes.extend(differs.map(|line| format!("set at creation; {line} (`sandbox-up --recreate`)")));
         }
-        let target = container.label("ao.platform").map_or(Ok(Target::host()), Target::parse);
-        let today = target.and_then(|target| image::inputs_digest(self.cx, &self.settings, target));
-        if today.is_ok_and(|today| container.label("ao.image") != Some(&today)) {
+        if up::image_is_stale(self.cx, &self.settings, container) {
             notes.push(
                 "the image was built from other files than today's (`sandbox-up --recreate` rebuilds it)"
                     .to_owned(),
@@ -290,11 +291,6 @@ impl Update<'_> {
         }
         notes
     }
-}
-
-/// Chooses the files that are not remembered as installed: a script that was installed has passed the check already.
-fn changed_since<'a>(remembered: Option<&'a Manifest>, stage: &'a Stage) -> impl Fn(&str) -> bool + 'a {
-    move |path| remembered.and_then(|old| old.file(path)) != stage.manifest.file(path)
 }
 
 /// The manifest without the files that turned out to differ from it.
